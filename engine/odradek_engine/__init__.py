@@ -1,0 +1,1 @@
+"""The server: a Kafka-native stateful stream processor that drives durable handlers."""

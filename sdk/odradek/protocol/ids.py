@@ -1,0 +1,104 @@
+"""Text and raw forms of identifiers, and how the deterministic ones are derived.
+
+A raw invocation id has 24 bytes: partition key (u64, big-endian), then 16 bytes that make it unique. Its
+text form is `inv_1` and two base62 numbers of fixed width; the bytes of each are read little-endian.
+Source: Restate's resource ids, checked against the real server's.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import struct
+from typing import Final
+
+_ALPHABET: Final = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_DIGITS: Final = {character: value for value, character in enumerate(_ALPHABET)}
+_PAIRS: Final = tuple(high + low for high in _ALPHABET for low in _ALPHABET)
+"""Two digits at a time: ids are written for every request."""
+_WIDTH_U64: Final = 11
+_WIDTH_U128: Final = 22
+
+INVOCATION_ID_LENGTH: Final = 24
+
+
+class MalformedId(ValueError):
+    """The text is not an identifier of the expected kind."""
+
+
+def _encode_base62(raw: bytes, width: int) -> str:
+    number = int.from_bytes(raw, "little")
+    pairs = []
+    for _ in range(width >> 1):
+        number, pair = divmod(number, 3844)
+        pairs.append(_PAIRS[pair])
+    if width & 1:
+        pairs.append(_ALPHABET[number])
+    pairs.reverse()
+    return "".join(pairs)
+
+
+def _decode_base62(text: str, length: int) -> bytes:
+    number = 0
+    for character in text:
+        digit = _DIGITS.get(character)
+        if digit is None:
+            raise MalformedId("bad format")
+        number = number * 62 + digit
+    try:
+        return number.to_bytes(length, "little")
+    except OverflowError:
+        raise MalformedId("bad format") from None
+
+
+def format_invocation_id(raw: bytes) -> str:
+    """`inv_1...` of a 24-byte raw id."""
+    return f"inv_1{_encode_base62(raw[:8], _WIDTH_U64)}{_encode_base62(raw[8:], _WIDTH_U128)}"
+
+
+def parse_invocation_id(text: str) -> bytes:
+    """The 24 raw bytes of `inv_1...`; raises `MalformedId`."""
+    if not text.startswith("inv_1") or len(text) != 5 + _WIDTH_U64 + _WIDTH_U128:
+        raise MalformedId("bad format")
+    return _decode_base62(text[5:16], 8) + _decode_base62(text[16:], 16)
+
+
+def format_resource_id(prefix: str, raw: bytes) -> str:
+    """`<prefix>_1...` of 16 raw bytes, for deployments (`dp`) and subscriptions (`sub`)."""
+    return f"{prefix}_1{_encode_base62(raw, _WIDTH_U128)}"
+
+
+def format_awakeable_id(invocation_id: bytes, signal_index: int) -> str:
+    """`sign_1...` of an awakeable: invocation and signal index."""
+    return "sign_1" + base64.urlsafe_b64encode(invocation_id + struct.pack(">I", signal_index)).decode().rstrip("=")
+
+
+def parse_awakeable_id(text: str) -> tuple[bytes, int]:
+    """Raw invocation id and signal index of `sign_1...`; raises `MalformedId`."""
+    if not text.startswith("sign_1"):
+        raise MalformedId("bad format")
+    encoded = text[6:]
+    try:
+        raw = base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        raise MalformedId("bad format") from None
+    if len(raw) != INVOCATION_ID_LENGTH + 4:
+        raise MalformedId("bad format")
+    return raw[:INVOCATION_ID_LENGTH], int.from_bytes(raw[INVOCATION_ID_LENGTH:], "big")
+
+
+def partition_key_of(invocation_id: bytes) -> int:
+    """The hash that routes an invocation, from its raw id."""
+    return int.from_bytes(invocation_id[:8], "big")
+
+
+def make_invocation_id(partition_key: int, unique: bytes) -> bytes:
+    """A raw id of a partition key and 16 bytes."""
+    return partition_key.to_bytes(8, "big") + unique
+
+
+def idempotent_unique(service: str, key: str | None, handler: str, idempotency_key: str) -> bytes:
+    """The unique part of an id that an idempotency key fixes; `key` is None for services."""
+    middle = "" if key is None else f"{key},"
+    return hashlib.sha256(f"ik,{service},{middle}{handler},{idempotency_key}".encode()).digest()[:16]

@@ -1,0 +1,105 @@
+"""The endpoint manifest: what an application says of itself when it is registered.
+
+JSON in camelCase, durations in integer milliseconds (endpoint manifest version 4 of the service protocol).
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from typing import Any, Final
+
+import msgspec
+
+SERVICE_NAME: Final = re.compile(r"([a-zA-Z]|_[a-zA-Z0-9])[a-zA-Z0-9._-]*")
+HANDLER_NAME: Final = re.compile(r"([a-zA-Z]|_[a-zA-Z0-9])[a-zA-Z0-9_]*")
+RESERVED_SERVICE_PREFIXES: Final = ("restate", "openapi")
+"""A service's name may not begin with these, in any case: they are paths of the ingress."""
+
+
+class ServiceType(Enum):
+    """The kinds of service."""
+
+    SERVICE = "SERVICE"
+    VIRTUAL_OBJECT = "VIRTUAL_OBJECT"
+    WORKFLOW = "WORKFLOW"
+
+
+class HandlerType(Enum):
+    """How invocations of a handler of a keyed service meet each other."""
+
+    WORKFLOW = "WORKFLOW"
+    EXCLUSIVE = "EXCLUSIVE"
+    SHARED = "SHARED"
+
+
+class OnMaxAttempts(Enum):
+    """What follows the last attempt that the retry policy allows."""
+
+    PAUSE = "PAUSE"
+    KILL = "KILL"
+
+
+class _Part(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """JSON shape shared by all parts."""
+
+
+class InputRule(_Part, frozen=True, kw_only=True):
+    """What a handler takes. Without a content type the body must be empty; `*/*` takes anything."""
+
+    required: bool = False
+    content_type: str | None = None
+    json_schema: Any = None
+
+
+class OutputRule(_Part, frozen=True, kw_only=True):
+    """What a handler returns."""
+
+    content_type: str | None = None
+    set_content_type_if_empty: bool = False
+    json_schema: Any = None
+
+
+class Options(_Part, frozen=True, kw_only=True):
+    """Settings that stand on services and handlers alike; None means: as the level above says."""
+
+    documentation: str | None = None
+    metadata: dict[str, str] = {}
+    inactivity_timeout: int | None = None
+    abort_timeout: int | None = None
+    journal_retention: int | None = None
+    idempotency_retention: int | None = None
+    enable_lazy_state: bool | None = None
+    ingress_private: bool | None = None
+    retry_policy_initial_interval: int | None = None
+    retry_policy_max_interval: int | None = None
+    retry_policy_max_attempts: int | None = None
+    retry_policy_exponentiation_factor: float | None = None
+    retry_policy_on_max_attempts: OnMaxAttempts | None = None
+
+
+class HandlerManifest(Options, frozen=True, kw_only=True):
+    """One handler."""
+
+    name: str
+    ty: HandlerType | None = None
+    input: InputRule | None = None
+    output: OutputRule | None = None
+    workflow_completion_retention: int | None = None
+
+
+class ServiceManifest(Options, frozen=True, kw_only=True):
+    """One service."""
+
+    name: str
+    ty: ServiceType
+    handlers: tuple[HandlerManifest, ...] = ()
+
+
+class EndpointManifest(_Part, frozen=True, kw_only=True):
+    """One application."""
+
+    protocol_mode: str = "BIDI_STREAM"
+    min_protocol_version: int = 5
+    max_protocol_version: int = 7
+    services: tuple[ServiceManifest, ...] = ()

@@ -1,0 +1,1 @@
+"""The handler side of an attempt: a journal machine without I/O."""
