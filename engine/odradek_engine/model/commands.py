@@ -1,0 +1,231 @@
+"""What a partition can be asked. Each is decided by the module of its name in `partition.decide`."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+
+from odradek.protocol.messages import (
+    AwaitingOn,
+    CallCompletion,
+    End,
+    Error,
+    InputCommand,
+    ProposeRunCompletion,
+    SignalNotification,
+    Suspension,
+)
+from odradek.protocol.messages import Command as HandlerCommand
+from odradek_engine.model.registry import Deployment
+from odradek_engine.model.rows import AttemptFailure, Invocation, KafkaCluster, Subscription, Timer
+
+
+class Command(msgspec.Struct, frozen=True, array_like=True):
+    """Base of all commands."""
+
+
+class Invoke(Command, frozen=True, array_like=True, tag=1):
+    """Begin an invocation, or meet the one of the same id. `wait`: the asker wants the result, not the acceptance."""
+
+    invocation: Invocation
+    input: InputCommand
+    wait: bool = False
+
+
+class HandlerMessages(Command, frozen=True, array_like=True, tag=2):
+    """What one synchronous stretch of a handler produced, in order."""
+
+    invocation: bytes
+    attempt: int
+    messages: tuple[HandlerCommand | ProposeRunCompletion | AwaitingOn | Suspension | Error | End, ...]
+
+
+class FailAttempt(Command, frozen=True, array_like=True, tag=3):
+    """An attempt broke off without a word of its handler."""
+
+    invocation: bytes
+    attempt: int
+    failure: AttemptFailure
+
+
+class BeginAttempt(Command, frozen=True, array_like=True, tag=4):
+    """A slot is free for an attempt that had to wait for one."""
+
+    invocation: bytes
+    attempt: int
+
+
+class FireTimer(Command, frozen=True, array_like=True, tag=5):
+    """A timer is due."""
+
+    timer: Timer
+
+
+class Signal(Command, frozen=True, array_like=True, tag=6):
+    """Deliver a signal (awakeable completion, cancellation)."""
+
+    invocation: bytes
+    notification: SignalNotification
+
+
+class CompleteCall(Command, frozen=True, array_like=True, tag=7):
+    """A callee's result for its caller."""
+
+    invocation: bytes
+    completion: CallCompletion
+
+
+class Cancel(Command, frozen=True, array_like=True, tag=8):
+    """Ask an invocation to end; one that has not started ends at once."""
+
+    invocation: bytes
+
+
+class Kill(Command, frozen=True, array_like=True, tag=9):
+    """End an invocation now, and all that it called."""
+
+    invocation: bytes
+
+
+class Resume(Command, frozen=True, array_like=True, tag=10):
+    """Start a paused, suspended or backing-off invocation now."""
+
+    invocation: bytes
+
+
+class Purge(Command, frozen=True, array_like=True, tag=11):
+    """Forget a finished invocation."""
+
+    invocation: bytes
+
+
+class PurgeJournal(Command, frozen=True, array_like=True, tag=12):
+    """Forget a finished invocation's journal; its result stays."""
+
+    invocation: bytes
+
+
+class Attach(Command, frozen=True, array_like=True, tag=13):
+    """Wait for an invocation's result."""
+
+    invocation: bytes
+
+
+class ReadOutput(Command, frozen=True, array_like=True, tag=14):
+    """An invocation's result, if there is one yet."""
+
+    invocation: bytes
+
+
+class SourceRecord(msgspec.Struct, frozen=True, array_like=True):
+    """Where a subscription's record stands in its source.
+
+    `previous`: offset of the record that the subscription sent to the same target partition before, -1 after a
+    (re)assignment.
+    """
+
+    subscription: str
+    topic_id: str
+    partition: int
+    offset: int
+    previous: int
+
+
+class Ingest(Command, frozen=True, array_like=True, tag=15):
+    """Begin the invocation of a source record, once. `refusal`: why it fails before it starts, if it does."""
+
+    source: SourceRecord
+    invocation: Invocation
+    input: InputCommand
+    refusal: str | None = None
+
+
+class CommitSource(Command, frozen=True, array_like=True, tag=16):
+    """Every record of a source partition before `offset` is taken by its target partition, durably."""
+
+    subscription: str
+    topic_id: str
+    partition: int
+    offset: int
+
+
+class ReceiveMessage(Command, frozen=True, array_like=True, tag=17):
+    """A message of another partition; taken only if `sequence` is the next one of its sender."""
+
+    sender: int
+    sequence: int
+    command: PartitionMessage
+
+
+class AcknowledgeMessages(Command, frozen=True, array_like=True, tag=18):
+    """The target partition has taken all messages up to `sequence`."""
+
+    target: int
+    sequence: int
+
+
+class CleanUp(Command, frozen=True, array_like=True, tag=19):
+    """Forget finished invocations whose retention is over or that do not fit any more; a bounded number."""
+
+
+class RegisterDeployment(Command, frozen=True, array_like=True, tag=20):
+    """Make a deployment's services known (registry; partition 0)."""
+
+    deployment: Deployment
+
+
+class CreateKafkaCluster(Command, frozen=True, array_like=True, tag=21):
+    """Add a Kafka cluster (registry)."""
+
+    cluster: KafkaCluster
+
+
+class DeleteKafkaCluster(Command, frozen=True, array_like=True, tag=22):
+    """Remove a Kafka cluster (registry)."""
+
+    name: str
+    force: bool = False
+
+
+class CreateSubscription(Command, frozen=True, array_like=True, tag=23):
+    """Add a subscription (registry)."""
+
+    subscription: Subscription
+
+
+class DeleteSubscription(Command, frozen=True, array_like=True, tag=24):
+    """Remove a subscription (registry)."""
+
+    id: str
+
+
+PartitionMessage: TypeAlias = Invoke | CompleteCall | Signal | Cancel | Kill
+"""What partitions say to each other."""
+
+AnyCommand: TypeAlias = (
+    Invoke
+    | HandlerMessages
+    | FailAttempt
+    | BeginAttempt
+    | FireTimer
+    | Signal
+    | CompleteCall
+    | Cancel
+    | Kill
+    | Resume
+    | Purge
+    | PurgeJournal
+    | Attach
+    | ReadOutput
+    | Ingest
+    | CommitSource
+    | ReceiveMessage
+    | AcknowledgeMessages
+    | CleanUp
+    | RegisterDeployment
+    | CreateKafkaCluster
+    | DeleteKafkaCluster
+    | CreateSubscription
+    | DeleteSubscription
+)

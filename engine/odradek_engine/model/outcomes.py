@@ -1,0 +1,73 @@
+"""Answers to commands, as they reach who asked."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+
+from odradek_engine.model.rows import Result
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """Base of all outcomes."""
+
+
+class Accepted(Outcome, frozen=True):
+    """The invocation is durable. `existing`: it was there before."""
+
+    invocation: bytes
+    existing: bool
+    execution_time: int = 0
+
+
+class Ended(Outcome, frozen=True):
+    """An invocation's result. `expires_at` (ms) only where it was kept from an earlier completion."""
+
+    invocation: bytes
+    result: Result
+    expires_at: int | None = None
+
+
+class NotFound(Outcome, frozen=True):
+    """No such invocation."""
+
+    invocation: bytes
+
+
+class NotCompleted(Outcome, frozen=True):
+    """The invocation is there, without a result yet."""
+
+    invocation: bytes
+
+
+class AlreadyCompleted(Outcome, frozen=True):
+    """The invocation has its result; what was asked makes no sense any more."""
+
+    invocation: bytes
+
+
+class Done(Outcome, frozen=True):
+    """It is done."""
+
+
+class Appended(Outcome, frozen=True):
+    """The invocation was told; it ends when its handler says so."""
+
+
+class NotStarted(Outcome, frozen=True):
+    """The invocation waits for its turn or its time; what was asked needs it to run."""
+
+    invocation: bytes
+
+
+class Refused(Outcome, frozen=True):
+    """The command cannot be done; HTTP-like code and text for people."""
+
+    code: int
+    message: str
+
+
+AnyOutcome: TypeAlias = (
+    Accepted | Ended | NotFound | NotCompleted | AlreadyCompleted | Done | Appended | NotStarted | Refused
+)

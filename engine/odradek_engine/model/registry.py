@@ -1,0 +1,73 @@
+"""What is registered: deployments and their services, as rows and as the lookup made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from odradek.protocol.manifest import OnMaxAttempts, ServiceManifest
+from odradek_engine.model.target import TargetKind
+
+
+class Deployment(msgspec.Struct, frozen=True, array_like=True):
+    """An endpoint and the services it serves. `in_process`: it runs inside the node."""
+
+    id: str
+    created_at: int
+    sdk_version: str
+    min_protocol_version: int
+    max_protocol_version: int
+    services: tuple[ServiceManifest, ...]
+    in_process: bool = True
+
+
+class RegisteredService(msgspec.Struct, frozen=True, array_like=True):
+    """A service as last registered."""
+
+    manifest: ServiceManifest
+    deployment: str
+    revision: int
+
+
+class RetryPolicy(msgspec.Struct, frozen=True):
+    """How failed attempts are repeated. Intervals in ms; `max_attempts` None: without end."""
+
+    initial_interval: int
+    exponentiation_factor: float
+    max_interval: int
+    max_attempts: int | None
+    on_max_attempts: OnMaxAttempts
+
+
+class HandlerSchema(msgspec.Struct, frozen=True):
+    """A handler with every setting resolved (handler over service over server). Times in ms."""
+
+    service: str
+    handler: str
+    kind: TargetKind
+    public: bool
+    completion_retention: int
+    """How long the result is kept when the request has an idempotency key."""
+    journal_retention: int
+    inactivity_timeout: int
+    abort_timeout: int
+    lazy_state: bool
+    retry: RetryPolicy
+    input_required: bool
+    input_content_type: str | None
+    """None: the body must be empty; `*/*`: anything."""
+    output_content_type: str | None
+    output_content_type_if_empty: bool
+
+
+class Schema(msgspec.Struct, frozen=True):
+    """All that is registered, at one moment."""
+
+    services: Mapping[str, RegisteredService]
+    handlers: Mapping[tuple[str, str], HandlerSchema]
+    deployments: Mapping[str, Deployment]
+
+    def handler(self, service: str, handler: str) -> HandlerSchema | None:
+        """The handler, if it is registered."""
+        return self.handlers.get((service, handler))

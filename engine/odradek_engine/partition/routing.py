@@ -1,0 +1,73 @@
+"""Which partition a request belongs to. All routing goes through `partition_of`.
+
+The partition of an object is that of Kafka's default partitioner on the object's key, so that a topic keyed by
+Java producers and the engine agree. An invocation id carries the hash, so that any node can route by id.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from odradek.protocol.ids import idempotent_unique, make_invocation_id, partition_key_of
+from odradek_engine.model.target import Target
+
+_SEED: Final = 0x9747B28C
+_MULTIPLIER: Final = 0x5BD1E995
+_MASK: Final = 0xFFFFFFFF
+CHILDREN_AT_HOME: Final = 16
+"""So many calls without a key stay in their caller's partition; later ones are spread."""
+
+
+def murmur2(data: bytes) -> int:
+    """The unsigned 32-bit murmur2 hash as Kafka's Java client computes it."""
+    length = len(data)
+    h = _SEED ^ length
+    aligned = length & ~3
+    for at in range(0, aligned, 4):
+        k = int.from_bytes(data[at : at + 4], "little")
+        k = (k * _MULTIPLIER) & _MASK
+        k ^= k >> 24
+        h = ((h * _MULTIPLIER) & _MASK) ^ ((k * _MULTIPLIER) & _MASK)
+    if length > aligned:
+        h ^= int.from_bytes(data[aligned:], "little")
+        h = (h * _MULTIPLIER) & _MASK
+    h ^= h >> 13
+    h = (h * _MULTIPLIER) & _MASK
+    return h ^ (h >> 15)
+
+
+def hash_key(key: str) -> int:
+    """The 31-bit hash that routes a key; it is the partition key inside invocation ids."""
+    return murmur2(key.encode()) & 0x7FFFFFFF
+
+
+def partition_of(partition_key: int, partitions: int) -> int:
+    """The partition that owns a partition key."""
+    return partition_key % partitions
+
+
+def partition_of_invocation(invocation: bytes, partitions: int) -> int:
+    """The partition that owns an invocation."""
+    return partition_of(partition_key_of(invocation), partitions)
+
+
+def new_invocation_id(
+    target: Target, idempotency_key: str | None, unique: bytes, home: int | None = None
+) -> bytes:
+    """The id of a new invocation of `target`.
+
+    `unique`: 16 random bytes, used where no idempotency key fixes the id; its first four bytes route requests that
+    have neither key. `home`: a partition key to stay with, for a handler's own calls.
+    """
+    key = target.key if target.keyed else None
+    if key is not None:
+        partition_key = hash_key(key)
+    elif idempotency_key is not None:
+        partition_key = hash_key(idempotency_key)
+    elif home is not None:
+        partition_key = home
+    else:
+        partition_key = int.from_bytes(unique[:4], "big") & 0x7FFFFFFF
+    if idempotency_key is not None:
+        unique = idempotent_unique(target.service, key, target.handler, idempotency_key)
+    return make_invocation_id(partition_key, unique)
