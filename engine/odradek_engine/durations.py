@@ -23,7 +23,7 @@ MAX_TEXT_LENGTH: Final = 128
 
 _UNITS: Final = (
     (Fraction(1, 1_000_000), ("ns", "nsec", "nsecs", "nano", "nanos", "nanosecond", "nanoseconds")),
-    (Fraction(1, 1_000), ("us", "µs", "μs", "usec", "usecs", "micro", "micros", "microsecond", "microseconds")),  # noqa: RUF001
+    (Fraction(1, 1_000), ("us", "µs", "μs", "usec", "usecs", "micro", "micros", "microsecond", "microseconds")),
     (Fraction(1), ("ms", "msec", "msecs", "milli", "millis", "millisecond", "milliseconds")),
     (Fraction(SECOND_MS), ("s", "sec", "secs", "second", "seconds")),
     (Fraction(MINUTE_MS), ("m", "min", "mins", "minute", "minutes")),
@@ -34,7 +34,7 @@ _UNITS: Final = (
 _UNIT_MS: Final = {name: length for length, names in _UNITS for name in names}
 _NO_FIXED_LENGTH: Final = frozenset(("mo", "mos", "month", "months", "y", "yr", "yrs", "year", "years"))
 
-_FRIENDLY_PART: Final = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)\s*(?P<unit>[^\W\d_]+)(?:\s*,\s*|\s*)")
+_FRIENDLY_PART: Final = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)\s*(?P<unit>[^\W\d_]+)(?:\s*,\s+|\s*)")
 _BARE_NUMBER: Final = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 _NUMBER: Final = r"([0-9]+(?:[.,][0-9]+)?)"
 _ISO: Final = re.compile(
@@ -74,7 +74,7 @@ def _parse_friendly(text: str) -> Fraction:
     position = 0
     while position < len(text):
         part = _FRIENDLY_PART.match(text, position)
-        if part is None or text[part.end() - 1] == "," or part["unit"] not in _UNIT_MS:
+        if part is None or part["unit"] not in _UNIT_MS:
             raise _not_a_duration(text, part["unit"] if part else None)
         unit_ms = _UNIT_MS[part["unit"]]
         if shortest_ms is not None and unit_ms >= shortest_ms:

@@ -10,7 +10,7 @@ import msgspec
 
 from odradek_engine.config.loading import kinds_of, subsections_of
 from odradek_engine.config.schema import Config, IngressConfig, KafkaConfig, Section
-from odradek_engine.config.values import quote
+from odradek_engine.config.values import Integer, Kind, quote
 
 HIDDEN: Final = "***"
 _SECRET: Final = re.compile(r"password|secret|jaas|\.pem$|(^|\.)sasl\.oauthbearer\.config$")
@@ -35,11 +35,14 @@ def _dump_section(section: Section, keys: tuple[str, ...]) -> Iterator[str]:
         key = field.encode_name
         value = getattr(section, field.name)
         if key in kinds:
-            text = kinds[key].write(value)
-            yield f"# {key} =" if text == "None" else f"{key} = {text}"
+            yield f"# {key} =" if value is None and not _has_word(kinds[key]) else f"{key} = {kinds[key].write(value)}"
     for key in subsections:
         yield from _dump_section(getattr(section, key.replace("-", "_")), (*keys, key))
     yield from _dump_tables(section)
+
+
+def _has_word(kind: Kind) -> bool:
+    return isinstance(kind, Integer) and kind.word is not None
 
 
 def _dump_tables(section: Section) -> Iterator[str]:

@@ -1,7 +1,8 @@
 """Reads a `Config` once, from a file, then variables, then flags: the later of two wins.
 
 What is wrong is a `ConfigError` of one line that names the setting, where it came from and what to do. Unknown keys
-are errors in the file and in flags; in the environment they are left alone, as other programs' variables share the prefix.
+are errors in the file and in flags; in the environment they are left alone: other programs' variables share the
+prefix.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class ConfigError(Exception):
 
 
 def load_config(path: Path | None, env: Mapping[str, str], overrides: Mapping[str, object] | None = None) -> Config:
-    """The configuration from `path` (None: no file), `env` and `overrides` (dotted keys such as `ingress.bind-port`)."""
+    """The configuration from `path` (None: no file), `env`, and `overrides` by dotted keys (`ingress.bind-port`)."""
     settings: dict[Keys, object] = {}
     if path is not None:
         settings.update(_read_table(_parse_file(path), str(path)))
@@ -44,8 +45,7 @@ def load_config(path: Path | None, env: Mapping[str, str], overrides: Mapping[st
         if keys not in setting_kinds():
             raise ConfigError(_unknown_key(keys, "the command line"))
         settings[keys] = _read_setting(keys, raw, f"the command line: {_name(keys)}")
-    if settings.get(("node-name",)) is None:
-        settings["node-name",] = socket.gethostname() or "node"
+    settings.setdefault(("node-name",), socket.gethostname() or "node")
     config = cast(Config, _build(Config, (), settings))
     _check_together(config)
     return config
@@ -224,12 +224,19 @@ def _name(keys: Keys) -> str:
 def _unknown_key(keys: Keys, origin: str) -> str:
     where = f"in [{'.'.join(keys[:-1])}]" if len(keys) > 1 else "at the top level"
     complaint = f"{origin}: there is no setting '{keys[-1]}' {where}"
-    known = [*setting_kinds(), _CLUSTERS, _KAFKA_PROPERTIES]
-    known += {candidate[:-1] for candidate in known if len(candidate) > 1}
+    settings = [*setting_kinds(), _CLUSTERS, _KAFKA_PROPERTIES]
+    sections = dict.fromkeys(candidate[:-1] for candidate in settings if len(candidate) > 1)
+    known = [*settings, *sections]
     siblings = [candidate for candidate in known if candidate[:-1] == keys[:-1]]
     for candidates in (siblings, known):
         by_key = {candidate[-1]: candidate for candidate in reversed(candidates)}
         nearest = difflib.get_close_matches(keys[-1], by_key, n=1)
         if nearest:
-            return f"{complaint}: did you mean {_name(by_key[nearest[0]])}?"
+            return f"{complaint}: did you mean {_where_it_stands(by_key[nearest[0]])}?"
     return f"{complaint}: 'odradek server --dump-config' shows all settings"
+
+
+def _where_it_stands(keys: Keys) -> str:
+    if keys not in setting_kinds():
+        return f"[{'.'.join(keys)}]"
+    return _name(keys) if len(keys) > 1 else f"{_name(keys)} at the top level"

@@ -45,7 +45,7 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, rename=_key):
     """A section of the file."""
 
 
-class RetryPolicy(Section):
+class RetryPolicy(Section, frozen=True, kw_only=True):
     """How a failing invocation is tried again, where neither its service nor its handler says."""
 
     initial_interval_ms: Annotated[int, Duration(1, DAY_MS)] = 500
@@ -56,7 +56,7 @@ class RetryPolicy(Section):
     on_max_attempts: Annotated[Literal["pause", "kill"], Choice(("pause", "kill"))] = "pause"
 
 
-class InvokerConfig(Section):
+class InvokerConfig(Section, frozen=True, kw_only=True):
     """How handlers are driven."""
 
     inactivity_timeout_ms: Annotated[int, Duration()] = MINUTE_MS
@@ -68,7 +68,7 @@ class InvokerConfig(Section):
     concurrent_invocations_limit: Annotated[int, Integer(1, 1_000_000)] = 1000
 
 
-class WorkerConfig(Section):
+class WorkerConfig(Section, frozen=True, kw_only=True):
     """The partitions of a node."""
 
     internal_queue_length: Annotated[int, Integer(1, 1_000_000)] = 1000
@@ -79,7 +79,7 @@ class WorkerConfig(Section):
     invoker: InvokerConfig = InvokerConfig()
 
 
-class AdminConfig(Section):
+class AdminConfig(Section, frozen=True, kw_only=True):
     """The admin API and the console."""
 
     bind_ip: Annotated[str | None, Address()] = None
@@ -87,7 +87,7 @@ class AdminConfig(Section):
     bind_port: Annotated[int, _PORT] = 9070
 
 
-class KafkaCluster(Section):
+class KafkaCluster(Section, frozen=True, kw_only=True):
     """A Kafka cluster that subscriptions may read from; `properties` go to its client as they are."""
 
     name: Annotated[str, _NAME]
@@ -95,7 +95,7 @@ class KafkaCluster(Section):
     properties: Mapping[str, str] = {}
 
 
-class IngressConfig(Section):
+class IngressConfig(Section, frozen=True, kw_only=True):
     """Where requests to handlers come in."""
 
     bind_ip: Annotated[str | None, Address()] = None
@@ -107,7 +107,7 @@ class IngressConfig(Section):
     kafka_clusters: tuple[KafkaCluster, ...] = ()
 
 
-class KafkaConfig(Section):
+class KafkaConfig(Section, frozen=True, kw_only=True):
     """The Kafka that holds the node's log; without brokers the log is embedded."""
 
     brokers: Annotated[tuple[str, ...], Brokers()] = ()
@@ -116,7 +116,7 @@ class KafkaConfig(Section):
     """librdkafka's properties, for every client of that cluster."""
 
 
-class StorageConfig(Section):
+class StorageConfig(Section, frozen=True, kw_only=True):
     """What a node keeps on its own disk."""
 
     retained_size_per_partition_bytes: Annotated[int, Size(MIB)] = 256 * MIB
@@ -127,13 +127,13 @@ class StorageConfig(Section):
     """How often acknowledged changes are written to RocksDB in one batch."""
 
 
-class Config(Section):
+class Config(Section, frozen=True, kw_only=True):
     """All settings of a node."""
 
     base_dir: Annotated[Path, Directory()] = Path("restate-data")
     cluster_name: Annotated[str, _NAME] = "odradek"
-    node_name: Annotated[str | None, _NAME] = None
-    """None in a file that does not say; the loader fills in the host's name."""
+    node_name: Annotated[str, _NAME] = ""
+    """The loader fills in the host's name where none is given."""
     bind_ip: Annotated[str, Address()] = "0.0.0.0"
     bind_port: Annotated[int, _PORT] = 5122
     default_num_partitions: Annotated[int | None, Integer(1, MAX_PARTITIONS)] = None

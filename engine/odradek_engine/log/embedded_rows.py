@@ -7,8 +7,10 @@ A layout that changes raises `FORMAT`; a store with a higher one is refused.
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 
 import msgspec
+from rocksdict import Rdict
 
 from odradek_engine.log.port import Cleanup, NewRecord, Record
 
@@ -119,3 +121,21 @@ def decode_record(offset: int, stored: bytes) -> Record:
     """Reads a record; `msgspec.DecodeError` where it is none."""
     row = _decode_record(stored)
     return Record(offset, row.timestamp_ms, row.key, row.value, row.headers)
+
+
+def scan(db: Rdict, prefix: bytes, from_key: bytes | None = None) -> Iterator[tuple[bytes, bytes]]:
+    """The rows under a prefix in order of their keys, from `from_key` on."""
+    for key, value in db.items(from_key=from_key or prefix):
+        if not isinstance(key, bytes) or not key.startswith(prefix):
+            return
+        yield key, value
+
+
+def last_key(db: Rdict, prefix: bytes) -> bytes | None:
+    """The last key of eight bytes under a prefix."""
+    last = db.iter()
+    last.seek_for_prev(prefix + b"\xff" * 8)
+    if not last.valid():
+        return None
+    key = last.key()
+    return key if isinstance(key, bytes) and key.startswith(prefix) else None

@@ -115,13 +115,14 @@ class GroupCommit:
     def _write(self, commits: list[Commit]) -> LogError | None:
         try:
             db = self._store.open()
+        except LogError as error:
+            return error
+        try:
             group = Group(db)
             for commit in commits:
                 commit.fill(group)
             db.write(group.batch)
             db.flush_wal(True)
-        except LogError as error:
-            return error
         except Exception as error:  # rocksdict raises bare exceptions; whichever it is, the store is in doubt
             self._store.discard()
             return LogError(f"writing the log failed: {error}")

@@ -17,7 +17,6 @@ from odradek_engine.model.rows import (
     ErrorEvent,
     InboxEntry,
     Invocation,
-    JournalChunk,
     KafkaCluster,
     Lock,
     Status,
@@ -96,6 +95,8 @@ class JournalForgotten(Event, frozen=True, array_like=True, tag=7):
     chunks: tuple[int, ...]
     errors: int
     completion: Completion
+    expired_at: int
+    """Its place until now among those that expire."""
     retained_total: int
 
 
@@ -257,5 +258,3 @@ AnyEvent: TypeAlias = (
     | KafkaClusterChanged
     | SubscriptionChanged
 )
-
-__all__ = ["AnyEvent", "Event", "JournalChunk"]

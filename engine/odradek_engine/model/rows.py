@@ -99,6 +99,8 @@ class Status(Row, frozen=True, array_like=True):
     inboxed_at: int | None = None
     scheduled_at: int | None = None
     running_at: int | None = None
+    attached: bool = False
+    """Whether further callers wait for it (table `callers`)."""
 
 
 class Result(Row, frozen=True, array_like=True):
@@ -110,13 +112,16 @@ class Result(Row, frozen=True, array_like=True):
 
 
 class Completion(Row, frozen=True, array_like=True):
-    """A finished invocation, kept until `expires_at`. `retained_bytes`: what keeping it costs, about."""
+    """A finished invocation, kept until `expires_at`; its journal until `journal_expires_at`, which is not later.
+
+    `retained_bytes`: what keeping it costs, about. `journal_kept`: the journal is still there.
+    """
 
     result: Result
     completed_at: int
     expires_at: int
+    journal_expires_at: int
     retained_bytes: int
-    attempt: int = 0
     inboxed_at: int | None = None
     scheduled_at: int | None = None
     running_at: int | None = None

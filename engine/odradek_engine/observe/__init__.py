@@ -1,0 +1,1 @@
+"""What a node tells about itself: counters, the Prometheus registry, the node port."""

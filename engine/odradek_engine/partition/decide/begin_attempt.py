@@ -1,0 +1,18 @@
+"""`BeginAttempt`: an attempt that waited for a free slot, or for a new leader, begins."""
+
+from __future__ import annotations
+
+from odradek_engine.model.commands import BeginAttempt
+from odradek_engine.model.rows import Phase
+from odradek_engine.partition.decide.decision import Decision
+from odradek_engine.partition.decide.starting import start_attempt
+
+
+def decide(d: Decision, command: BeginAttempt) -> None:
+    """Starts it, unless it was overtaken by events."""
+    status = d.tables.statuses.get(command.invocation)
+    if status is None or status.phase is not Phase.INVOKED or status.attempt != command.attempt:
+        return
+    invocation = d.tables.invocations.get(command.invocation)
+    assert invocation is not None
+    start_attempt(d, invocation, status)

@@ -1,0 +1,17 @@
+"""`CompleteCall`: a callee's result reaches its caller."""
+
+from __future__ import annotations
+
+from odradek_engine.model.commands import CompleteCall
+from odradek_engine.partition.decide.decision import Decision
+from odradek_engine.partition.decide.notifying import notify
+
+
+def decide(d: Decision, command: CompleteCall) -> None:
+    """The first result of a call counts."""
+    status = d.tables.statuses.get(command.invocation)
+    if status is None:
+        return
+    if command.completion.completion_id in d.tables.journal_summary(command.invocation).arrived.completions:
+        return
+    notify(d, command.invocation, status, command.completion)

@@ -1,0 +1,36 @@
+"""`Kill`: ends an invocation now, and everything that it called."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from odradek.protocol.ids import parse_invocation_id
+from odradek.protocol.messages import Failure
+from odradek_engine.model.commands import Kill
+from odradek_engine.model.outcomes import AlreadyCompleted, Done, NotFound
+from odradek_engine.model.rows import Phase, Result
+from odradek_engine.partition.decide.cancel import drop_waiting
+from odradek_engine.partition.decide.completing import complete, end_attempt
+from odradek_engine.partition.decide.decision import Decision
+
+KILLED: Final = Failure(409, "killed")
+
+
+def decide(d: Decision, command: Kill) -> None:
+    """State that was written stays; the object's lock goes on; one-way children are killed too."""
+    status = d.tables.statuses.get(command.invocation)
+    if status is None:
+        finished = d.tables.completions.get(command.invocation) is not None
+        d.answer((AlreadyCompleted if finished else NotFound)(command.invocation))
+        return
+    invocation = d.tables.invocations.get(command.invocation)
+    assert invocation is not None
+    d.answer(Done())
+    if status.phase in (Phase.SCHEDULED, Phase.INBOXED):
+        drop_waiting(d, invocation, status, KILLED)
+        return
+    for child in d.tables.journal_summary(command.invocation).children:
+        child_id = parse_invocation_id(child)
+        d.send(child_id, Kill(child_id))
+    end_attempt(d, command.invocation, status)
+    complete(d, invocation, status, Result(failure=KILLED))

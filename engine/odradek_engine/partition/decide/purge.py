@@ -1,0 +1,34 @@
+"""`Purge` and `PurgeJournal`: forget a finished invocation, or its journal alone."""
+
+from __future__ import annotations
+
+from odradek_engine.model.commands import Purge, PurgeJournal
+from odradek_engine.model.outcomes import Done, NotCompleted, NotFound
+from odradek_engine.model.rows import Completion
+from odradek_engine.partition.decide.completing import forget, forget_journal
+from odradek_engine.partition.decide.decision import Decision
+
+
+def decide(d: Decision, command: Purge) -> None:
+    """Its idempotency key is free again."""
+    if _finished(d, command.invocation) is not None:
+        forget(d, command.invocation)
+        d.answer(Done())
+
+
+def decide_journal(d: Decision, command: PurgeJournal) -> None:
+    """Its result stays."""
+    completion = _finished(d, command.invocation)
+    if completion is None:
+        return
+    if completion.journal_kept:
+        forget_journal(d, command.invocation, completion)
+    d.answer(Done())
+
+
+def _finished(d: Decision, invocation: bytes) -> Completion | None:
+    completion = d.tables.completions.get(invocation)
+    if completion is None:
+        running = d.tables.statuses.get(invocation) is not None
+        d.answer((NotCompleted if running else NotFound)(invocation))
+    return completion

@@ -1,0 +1,81 @@
+"""Registry commands, decided by partition 0: deployments, Kafka clusters, subscriptions."""
+
+from __future__ import annotations
+
+from odradek_engine.model.commands import (
+    CreateKafkaCluster,
+    CreateSubscription,
+    DeleteKafkaCluster,
+    DeleteSubscription,
+    RegisterDeployment,
+)
+from odradek_engine.model.effects import RegistryChanged
+from odradek_engine.model.events import DeploymentRegistered, KafkaClusterChanged, SubscriptionChanged
+from odradek_engine.model.outcomes import Done, Refused
+from odradek_engine.model.registry import RegisteredService
+from odradek_engine.partition.decide.decision import Decision
+
+LOCAL_CLUSTER = "local"
+"""The name of the node's own log among Kafka clusters."""
+
+
+def decide_deployment(d: Decision, command: RegisterDeployment) -> None:
+    """The deployment's services are known from now on; one that has not changed keeps its revision."""
+    deployment = command.deployment
+    services = []
+    for manifest in deployment.services:
+        known = d.tables.services.get(manifest.name.encode())
+        if known is not None and known.manifest.ty is not manifest.ty:
+            d.answer(
+                Refused(409, f"service '{manifest.name}' was a {known.manifest.ty.value}, not a {manifest.ty.value}")
+            )
+            return
+        if known is not None and known.manifest == manifest and known.deployment == deployment.id:
+            continue
+        services.append(RegisteredService(manifest, deployment.id, 1 if known is None else known.revision + 1))
+    if services or d.tables.deployments.get(deployment.id.encode()) is None:
+        d.emit(DeploymentRegistered(deployment, tuple(services)))
+    d.effect(RegistryChanged())
+    d.answer(Done())
+
+
+def decide_cluster(d: Decision, command: CreateKafkaCluster) -> None:
+    """A new name."""
+    name = command.cluster.name
+    if name == LOCAL_CLUSTER or d.tables.clusters.get(name.encode()) is not None:
+        d.answer(Refused(409, f"The Kafka cluster '{name}' already exists"))
+        return
+    d.emit(KafkaClusterChanged(name, command.cluster))
+    d.effect(RegistryChanged())
+    d.answer(Done())
+
+
+def decide_cluster_deletion(d: Decision, command: DeleteKafkaCluster) -> None:
+    """Refused while subscriptions read from it, unless forced."""
+    if d.tables.clusters.get(command.name.encode()) is None:
+        d.answer(Refused(404, f"The requested Kafka cluster '{command.name}' does not exist"))
+        return
+    users = [row.id for _, row in d.tables.subscriptions.rows() if row.cluster == command.name]
+    if users and not command.force:
+        d.answer(Refused(409, f"The Kafka cluster '{command.name}' is used by the subscriptions {', '.join(users)}"))
+        return
+    d.emit(KafkaClusterChanged(command.name, None))
+    d.effect(RegistryChanged())
+    d.answer(Done())
+
+
+def decide_subscription(d: Decision, command: CreateSubscription) -> None:
+    """Reading begins once this is durable."""
+    d.emit(SubscriptionChanged(command.subscription.id, command.subscription))
+    d.effect(RegistryChanged())
+    d.answer(Done())
+
+
+def decide_subscription_deletion(d: Decision, command: DeleteSubscription) -> None:
+    """Reading stops; what was taken still runs."""
+    if d.tables.subscriptions.get(command.id.encode()) is None:
+        d.answer(Refused(404, f"The requested subscription '{command.id}' does not exist"))
+        return
+    d.emit(SubscriptionChanged(command.id, None))
+    d.effect(RegistryChanged())
+    d.answer(Done())

@@ -1,0 +1,143 @@
+"""What the machine must know of an invocation's journal, folded from its entries once and then carried on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from odradek.protocol.messages import (
+    CallCommand,
+    CallCompletion,
+    CallInvocationIdCompletion,
+    Entry,
+    GetLazyStateCommand,
+    GetLazyStateCompletion,
+    GetLazyStateKeysCommand,
+    GetLazyStateKeysCompletion,
+    InputCommand,
+    OneWayCallCommand,
+    OutputCommand,
+    RunCommand,
+    RunCompletion,
+    SetStateCommand,
+    SignalNotification,
+    SleepCommand,
+    SleepCompletion,
+)
+from odradek_engine.partition.awaiting import Arrived
+
+
+class JournalSummary:
+    """Where a journal ends and what is open in it.
+
+    `open`: completion id -> the command that waits for it. `arrived`: completions and signals that are there.
+    `children`: invocation ids of everything called. `payload_bytes`: about what the entries weigh.
+    """
+
+    __slots__ = ("arrived", "children", "command_count", "next_index", "open", "output", "payload_bytes", "unkeyed_children")
+
+    def __init__(self) -> None:
+        self.next_index = 0
+        self.command_count = 0
+        self.open: dict[int, Entry] = {}
+        self.arrived = Arrived()
+        self.children: list[str] = []
+        self.unkeyed_children = 0
+        self.output: OutputCommand | None = None
+        self.payload_bytes = 0
+
+    def extend(self, entries: Iterable[Entry]) -> None:
+        """Takes further entries in journal order."""
+        for entry in entries:
+            self.next_index += 1
+            self.payload_bytes += ENTRY_OVERHEAD_BYTES
+            _FOLD.get(type(entry), _fold_command)(self, entry)
+
+    def complete(self, completion_id: int, succeeded: bool = True) -> None:
+        """A completion is there."""
+        self.arrived.completions.setdefault(completion_id, succeeded)
+        self.open.pop(completion_id, None)
+
+
+ENTRY_OVERHEAD_BYTES: Final = 64
+"""What an entry costs beside its payload, about."""
+
+
+def _fold_command(summary: JournalSummary, _entry: Entry) -> None:
+    summary.command_count += 1
+
+
+def _fold_input(summary: JournalSummary, entry: InputCommand) -> None:
+    summary.command_count += 1
+    summary.payload_bytes += len(entry.value)
+
+
+def _fold_output(summary: JournalSummary, entry: OutputCommand) -> None:
+    summary.command_count += 1
+    summary.output = entry
+    summary.payload_bytes += len(entry.value or b"")
+
+
+def _fold_set_state(summary: JournalSummary, entry: SetStateCommand) -> None:
+    summary.command_count += 1
+    summary.payload_bytes += len(entry.key) + len(entry.value)
+
+
+def _fold_waiting(
+    summary: JournalSummary, entry: RunCommand | SleepCommand | GetLazyStateCommand | GetLazyStateKeysCommand
+) -> None:
+    summary.command_count += 1
+    summary.open[entry.result_completion_id] = entry
+
+
+def _fold_call(summary: JournalSummary, entry: CallCommand) -> None:
+    summary.command_count += 1
+    summary.payload_bytes += len(entry.parameter)
+    summary.unkeyed_children += not entry.key
+    summary.open[entry.result_completion_id] = entry
+
+
+def _fold_send(summary: JournalSummary, entry: OneWayCallCommand) -> None:
+    summary.command_count += 1
+    summary.payload_bytes += len(entry.parameter)
+    summary.unkeyed_children += not entry.key
+
+
+def _fold_void(summary: JournalSummary, entry: SleepCompletion | GetLazyStateKeysCompletion) -> None:
+    summary.complete(entry.completion_id)
+
+
+def _fold_result(summary: JournalSummary, entry: RunCompletion | CallCompletion | GetLazyStateCompletion) -> None:
+    summary.complete(entry.completion_id, entry.failure is None)
+    summary.payload_bytes += len(entry.value or b"")
+
+
+def _fold_call_id(summary: JournalSummary, entry: CallInvocationIdCompletion) -> None:
+    summary.complete(entry.completion_id)
+    summary.children.append(entry.invocation_id)
+
+
+def _fold_signal(summary: JournalSummary, entry: SignalNotification) -> None:
+    summary.arrived.signals.setdefault(entry.signal, entry.failure is None)
+    summary.payload_bytes += len(entry.value or b"")
+
+
+_FOLD: Final[Mapping[type, Callable[[JournalSummary, Any], None]]] = {
+    InputCommand: _fold_input,
+    OutputCommand: _fold_output,
+    SetStateCommand: _fold_set_state,
+    RunCommand: _fold_waiting,
+    SleepCommand: _fold_waiting,
+    GetLazyStateCommand: _fold_waiting,
+    GetLazyStateKeysCommand: _fold_waiting,
+    CallCommand: _fold_call,
+    OneWayCallCommand: _fold_send,
+    CallInvocationIdCompletion: _fold_call_id,
+    SignalNotification: _fold_signal,
+    GetLazyStateCompletion: _fold_result,
+    GetLazyStateKeysCompletion: _fold_void,
+    SleepCompletion: _fold_void,
+    CallCompletion: _fold_result,
+    RunCompletion: _fold_result,
+}
+"""Commands that are not here only count."""

@@ -1,0 +1,110 @@
+"""The machine of one partition: a command in, a decision out.
+
+A command on which deciding fails changes nothing but for the record that it was rejected: the partition goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from odradek_engine.model import commands as c
+from odradek_engine.model.events import CommandRejected
+from odradek_engine.model.outcomes import Refused
+from odradek_engine.model.rows import AttemptFailure
+from odradek_engine.partition.decide import (
+    begin_attempt,
+    cancel,
+    clean_up,
+    complete_call,
+    fail_attempt,
+    fire_timer,
+    handler_messages,
+    ingest,
+    invoke,
+    kill,
+    messages,
+    purge,
+    read_result,
+    registry,
+    resume,
+    signal,
+)
+from odradek_engine.partition.decide.decision import Decision, Surroundings
+from odradek_engine.partition.overlay import Changes
+from odradek_engine.partition.tables import REJECTED_COUNT, Tables
+
+_DECIDE: Final[Mapping[type, Callable[[Decision, Any], None]]] = {
+    c.Invoke: invoke.decide,
+    c.HandlerMessages: handler_messages.decide,
+    c.FailAttempt: fail_attempt.decide,
+    c.BeginAttempt: begin_attempt.decide,
+    c.FireTimer: fire_timer.decide,
+    c.Signal: signal.decide,
+    c.CompleteCall: complete_call.decide,
+    c.Cancel: cancel.decide,
+    c.Kill: kill.decide,
+    c.Resume: resume.decide,
+    c.Purge: purge.decide,
+    c.PurgeJournal: purge.decide_journal,
+    c.Attach: read_result.decide_attach,
+    c.ReadOutput: read_result.decide_output,
+    c.Ingest: ingest.decide,
+    c.CommitSource: ingest.decide_commit,
+    c.ReceiveMessage: messages.decide_receive,
+    c.AcknowledgeMessages: messages.decide_acknowledge,
+    c.CleanUp: clean_up.decide,
+    c.RegisterDeployment: registry.decide_deployment,
+    c.CreateKafkaCluster: registry.decide_cluster,
+    c.DeleteKafkaCluster: registry.decide_cluster_deletion,
+    c.CreateSubscription: registry.decide_subscription,
+    c.DeleteSubscription: registry.decide_subscription_deletion,
+}
+
+
+class Machine:
+    """Decides commands over the tables of one partition."""
+
+    def __init__(self, tables: Tables, surroundings: Surroundings) -> None:
+        self.tables = tables
+        self.surroundings = surroundings
+        self._changes = Changes()
+
+    def begin_turn(self) -> Changes:
+        """What is decided from here on is one record's."""
+        self._changes = Changes()
+        self.tables.record_in(self._changes)
+        return self._changes
+
+    def decide(self, command: c.AnyCommand, now: int) -> Decision:
+        """Decides one command, and what its own messages to this partition bring about."""
+        mark = self._changes.mark()
+        decision = Decision(self.tables, self.surroundings, now)
+        try:
+            _DECIDE[type(command)](decision, command)
+            if decision.follow_ups:
+                self._follow_up(decision)
+        except Exception as error:
+            self._changes.roll_back(mark)
+            return self._reject(command, now, error)
+        return decision
+
+    def _follow_up(self, decision: Decision) -> None:
+        decision.no_more_answers()
+        while decision.follow_ups:
+            message = decision.follow_ups.popleft()
+            _DECIDE[type(message)](decision, message)
+
+    def _reject(self, command: c.AnyCommand, now: int, error: Exception) -> Decision:
+        """Keeps the command for people, and lets nobody wait for it."""
+        decision = Decision(self.tables, self.surroundings, now)
+        number = self.tables.counters.get(REJECTED_COUNT) or 0
+        reason = f"{type(error).__name__}: {error}"
+        decision.emit(CommandRejected(number, msgspec.msgpack.encode(command), reason, now))
+        if isinstance(command, c.HandlerMessages):
+            failure = AttemptFailure(500, f"the engine cannot process the handler's messages: {reason}", "RT0006")
+            fail_attempt.decide(decision, c.FailAttempt(command.invocation, command.attempt, failure))
+        decision.answer(Refused(500, f"the engine cannot process this request: {reason}"))
+        return decision

@@ -1,0 +1,195 @@
+"""The layers between the machine and the store.
+
+A row is read from the newest layer that has it: rows of records not yet acknowledged, then acknowledged rows not
+yet written (the pending layer), then the store. The first two share one dictionary per table for reading; what
+belongs to which record is kept in lists of changes:
+
+- `Changes`: what one turn wrote, in order; a command that fails is taken back from it (`mark`, `roll_back`);
+- `Pending`: the last acknowledged value of each row, not yet in the store.
+
+A row is None where it was deleted. Rows are immutable, so "the row in memory is the very object that was written"
+means that nothing newer exists and memory may forget it.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
+
+import msgspec
+
+from odradek_engine.store.port import Change, StoreReader, prefix_end
+
+R = TypeVar("R")
+_ABSENT: Final[Any] = object()
+
+
+class Layered(Protocol):
+    """A table as the layers see it. The form of the key is the table's own."""
+
+    def restore(self, key: Any, hidden: Any) -> None:
+        """Takes one write back."""
+
+    def change(self, key: Any, row: Any) -> Change:
+        """A row as the store takes it."""
+
+    def written(self, key: Any, row: Any, size: int) -> None:
+        """The store has this row now, in so many bytes."""
+
+
+Entry: TypeAlias = tuple[Layered, Any, Any, Any]
+"""Table, key, row, the row that it hid in memory."""
+
+
+class Changes:
+    """What one turn wrote."""
+
+    __slots__ = ("entries",)
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+
+    def mark(self) -> int:
+        """Where the next command begins."""
+        return len(self.entries)
+
+    def roll_back(self, mark: int) -> None:
+        """Takes back everything since `mark`."""
+        for table, key, _, hidden in reversed(self.entries[mark:]):
+            table.restore(key, hidden)
+        del self.entries[mark:]
+
+
+class Pending:
+    """Acknowledged rows on their way to the store."""
+
+    __slots__ = ("_rows",)
+
+    def __init__(self) -> None:
+        self._rows: dict[tuple[Layered, Any], Any] = {}
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def add(self, changes: Changes) -> None:
+        """A turn's record was acknowledged."""
+        rows = self._rows
+        for table, key, row, _ in changes.entries:
+            rows[(table, key)] = row
+
+    def drain(self) -> list[tuple[Layered, Any, Any]]:
+        """All rows; the layer is empty afterwards."""
+        drained = [(table, key, row) for (table, key), row in self._rows.items()]
+        self._rows = {}
+        return drained
+
+
+class Table(Generic[R]):
+    """One table of one partition. `keep`: how many clean rows stay in memory, least recently written go first."""
+
+    __slots__ = ("_changes", "_clean", "_decode", "_hot", "_keep", "_keeps", "_prefix", "_store", "name")
+
+    def __init__(
+        self,
+        name: str,
+        row_type: Any,
+        prefix: bytes,
+        store: StoreReader,
+        *,
+        keep: int = 0,
+        keeps: Callable[[R], bool] | None = None,
+    ) -> None:
+        self.name = name
+        self._prefix = prefix
+        self._store = store
+        self._decode: Callable[[bytes], R] = msgspec.msgpack.Decoder(row_type).decode
+        self._hot: dict[bytes, R | None] = {}
+        self._clean: OrderedDict[bytes, None] = OrderedDict()
+        self._keep = keep
+        self._keeps = keeps
+        self._changes: list[Entry] = []
+
+    def record_in(self, changes: Changes) -> None:
+        """From now on writes belong to this turn."""
+        self._changes = changes.entries
+
+    def get(self, key: bytes) -> R | None:
+        """The newest row."""
+        row = self._hot.get(key, _ABSENT)
+        if row is not _ABSENT:
+            return row
+        raw = self._store.get(self.name, self._prefix + key)
+        return None if raw is None else self._decode(raw)
+
+    def put(self, key: bytes, row: R | None) -> None:
+        """Writes (None: deletes) a row. For `apply` only."""
+        hot = self._hot
+        self._changes.append((self, key, row, hot.get(key, _ABSENT)))
+        hot[key] = row
+        if self._keep:
+            self._clean.pop(key, None)
+
+    def restore(self, key: bytes, hidden: Any) -> None:
+        """Takes one write back."""
+        if hidden is _ABSENT:
+            self._hot.pop(key, None)
+            return
+        self._hot[key] = hidden
+        if self._keep and hidden is not None and self._store.get(self.name, self._prefix + key) == encode_row(hidden):
+            self._clean[key] = None
+
+    def written(self, key: bytes, row: R | None, _size: int) -> None:
+        """The store has this row now."""
+        hot = self._hot
+        if hot.get(key, _ABSENT) is not row:
+            return
+        if row is None or not self._keep or (self._keeps is not None and not self._keeps(row)):
+            del hot[key]
+            return
+        clean = self._clean
+        clean[key] = None
+        while len(clean) > self._keep:
+            oldest, _ = clean.popitem(last=False)
+            del hot[oldest]
+
+    def rows(self, start: bytes = b"", end: bytes | None = None, limit: int | None = None) -> Iterator[tuple[bytes, R]]:
+        """Newest rows with `start <= key < end`, in order, at most `limit`. Looks at every row in memory."""
+        newer = sorted(key for key in self._hot if key >= start and (end is None or key < end))
+        upper = self._prefix + end if end is not None else prefix_end(self._prefix)
+        count = 0
+        for key, row in self._merge(newer, self._store.scan(self.name, self._prefix + start, upper)):
+            if row is None:
+                continue
+            if count == limit:
+                return
+            count += 1
+            yield key, row
+
+    def _merge(self, newer: list[bytes], stored: Iterator[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, R | None]]:
+        at = 0
+        skip = len(self._prefix)
+        for full_key, raw in stored:
+            key = full_key[skip:]
+            while at < len(newer) and newer[at] < key:
+                yield newer[at], self._hot[newer[at]]
+                at += 1
+            if at < len(newer) and newer[at] == key:
+                yield key, self._hot[key]
+                at += 1
+            else:
+                yield key, self._decode(raw)
+        for key in newer[at:]:
+            yield key, self._hot[key]
+
+    def change(self, key: bytes, row: R | None) -> Change:
+        """The row as the store takes it."""
+        return (self.name, self._prefix + key, None if row is None else encode_row(row))
+
+
+_encoder = msgspec.msgpack.Encoder()
+
+
+def encode_row(row: Any) -> bytes:
+    """A row as stored."""
+    return _encoder.encode(row)

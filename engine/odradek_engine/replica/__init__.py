@@ -1,0 +1,1 @@
+"""The loop around a partition: turns, release after acknowledgement, announcement, recovery, timers."""

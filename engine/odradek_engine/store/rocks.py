@@ -1,0 +1,108 @@
+"""The RocksDB adapter of the store: a column family per table, write-ahead log on, no sync.
+
+All objects made from the database stay in this one owner: RocksDB keeps its lock file until the last of them is
+dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from rocksdict import Options, Rdict, ReadOptions, WriteBatch, WriteOptions
+
+from odradek_engine.store.port import Change, StoreError, StoreReader
+
+_WRITE_BUFFER_BYTES = 32 * 1024 * 1024
+_LOG_BYTES_MAX = 128 * 1024 * 1024
+
+
+def _options() -> Options:
+    options = Options(raw_mode=True)
+    options.create_if_missing(True)
+    options.create_missing_column_families(True)
+    options.set_write_buffer_size(_WRITE_BUFFER_BYTES)
+    options.set_max_total_wal_size(_LOG_BYTES_MAX)
+    options.set_keep_log_file_num(2)
+    return options
+
+
+class _Reading:
+    """Gets and scans over one set of column families or snapshots of them."""
+
+    def __init__(self, families: dict[str, Any]) -> None:
+        self._families = families
+
+    def get(self, table: str, key: bytes) -> bytes | None:
+        """The value of a key."""
+        value: bytes | None = self._families[table].get(key)
+        return value
+
+    def scan(self, table: str, start: bytes, end: bytes | None, limit: int | None = None) -> Iterator[tuple[bytes, bytes]]:
+        """Keys and values in order."""
+        options = ReadOptions()
+        if end is not None:
+            options.set_iterate_upper_bound(end)
+        items = self._families[table].items(from_key=start, read_opt=options)
+        for number, item in enumerate(items):
+            if number == limit:
+                return
+            yield item
+
+
+class _SnapshotReading(_Reading):
+    """Reads of snapshots, which have no `get`."""
+
+    def get(self, table: str, key: bytes) -> bytes | None:
+        """The value of a key."""
+        for found, value in self.scan(table, key, None, 1):
+            if found == key:
+                return value
+        return None
+
+
+class RocksStore(_Reading):
+    """One database of a node, for all of its partitions."""
+
+    def __init__(self, path: Path, tables: Sequence[str]) -> None:
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            known = {name: _options() for name in tables}
+            self._database = Rdict(str(path), _options(), column_families=known)
+            families = {name: self._database.get_column_family(name) for name in tables}
+        except Exception as error:
+            raise StoreError(f"cannot open the tables in {path}: {error}") from error
+        super().__init__(families)
+        self._handles = {name: self._database.get_column_family_handle(name) for name in tables}
+        self._write_options = WriteOptions()
+
+    def write(self, changes: Sequence[Change]) -> None:
+        """Applies all changes or none."""
+        batch = WriteBatch(raw_mode=True)
+        handles = self._handles
+        for table, key, value in changes:
+            if value is None:
+                batch.delete(key, handles[table])
+            else:
+                batch.put(key, value, handles[table])
+        try:
+            self._database.write(batch, self._write_options)
+        except Exception as error:
+            raise StoreError(f"cannot write the tables: {error}") from error
+
+    def snapshot(self) -> StoreReader:
+        """A reader of this moment, for another thread."""
+        return _SnapshotReading({name: family.snapshot() for name, family in self._families.items()})
+
+    def sync(self) -> None:
+        """Makes what was written survive a crash of the machine."""
+        self._database.flush_wal(True)
+
+    def close(self) -> None:
+        """Drops every handle, then the database."""
+        self._handles.clear()
+        for family in self._families.values():
+            family.close()
+        self._families.clear()
+        self._database.close()

@@ -1,0 +1,338 @@
+"""One attempt on the event loop: the handler's task, its waits, its run blocks, and what it sends.
+
+Messages leave together: when the handler blocks or ends, all that it produced since it last blocked goes out in one
+`send`. Where a run block starts at that moment they wait for one more pass of the loop, so that the block's command
+and an immediate result leave together too. Whatever is produced elsewhere leaves with the next pass of the loop.
+
+Invariant: after `Suspension`, `Error`, `End` or an abort nothing is sent, and no user code of the attempt goes on
+undisturbed: its next operation or await raises.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any
+
+from odradek.driver.current import current
+from odradek.driver.invocation import InvocationContext
+from odradek.driver.misuse import explain_misuse
+from odradek.driver.run_block import RunBlock, execute
+from odradek.exceptions import HandlerMisuseError, RetryableError, SdkInternalBaseException, TerminalError
+from odradek.protocol.future import NotificationKey
+from odradek.protocol.attempt import EngineSide, HandlerEnvironment
+from odradek.protocol.messages import AwaitingOn, EngineMessage, Error, Failure
+from odradek.vm import Closing, Machine, Wait
+from odradek.vm.commands import cancel, output, run
+from odradek.vm.machine import INTERNAL_ERROR
+
+if TYPE_CHECKING:
+    from odradek.handler import Handler
+
+CANCELLED = "cancelled"
+CANCELLED_CODE = 409
+
+
+class Attempt:
+    """Drives one handler; the engine holds it as its `HandlerSide`."""
+
+    __slots__ = (
+        "_declared",
+        "_engine",
+        "_executing",
+        "_finished",
+        "_flush_handle",
+        "_input_open",
+        "_loop",
+        "_task",
+        "_wait",
+        "_waiter",
+        "context",
+        "environment",
+        "handler",
+        "machine",
+        "waiting_for",
+    )
+
+    def __init__(
+        self, handler: Handler[Any, Any], machine: Machine, engine: EngineSide, environment: HandlerEnvironment
+    ) -> None:
+        self.handler = handler
+        self.machine = machine
+        self.environment = environment
+        self.context = InvocationContext(self)
+        self.waiting_for = ""
+        """What the handler awaited last, for messages."""
+        self._engine = engine
+        self._input_open = True
+        self._declared: dict[NotificationKey, RunBlock] = {}
+        self._executing: dict[int, asyncio.Task[None]] = {}
+        self._wait: Wait | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._flush_handle: asyncio.Handle | None = None
+        self._finished: asyncio.Event | None = None
+        self._loop = loop = asyncio.get_running_loop()
+        self._task = loop.create_task(self._main())
+
+    # --- the engine's calls -----------------------------------------------------------------------
+
+    def deliver(self, messages: Sequence[EngineMessage]) -> None:
+        """Queues notifications, and wakes the handler if its wait is over."""
+        if self.machine.closed is not None:
+            return
+        try:
+            self.machine.receive(messages)
+            if self._is_blocked() and cancel.poll(self.machine, self._wait):  # type: ignore[arg-type]
+                self._waiter.set_result(None)  # type: ignore[union-attr]
+        except SdkInternalBaseException:
+            self._unwind()
+        if self.machine.outbox:
+            self._send_soon()
+
+    def close_input(self) -> None:
+        """The handler suspends as soon as it can only wait."""
+        self._input_open = False
+        if self._is_blocked():
+            self._suspend_if_idle()
+
+    def abort(self) -> None:
+        """Stops the user code; nothing more is sent."""
+        self.machine.abort()
+        self._task.cancel()
+        self._finish()
+
+    # --- the handler ------------------------------------------------------------------------------
+
+    async def _main(self) -> None:
+        current.set(self.context)
+        handler = self.handler
+        try:
+            if handler.context_managers:
+                result = await self._call_within_managers()
+            elif handler.takes_input:
+                result = await handler.fn(self.context, handler.parse(self.machine.input.value))
+            else:
+                result = await handler.fn(self.context)
+            self._end(handler.render(result))
+        except TerminalError as error:
+            self._end_with_failure(error)
+        except asyncio.CancelledError as error:
+            if self.machine.closed is None and not self._task.cancelling():
+                self._fail_handler(error)  # not ours: something that the handler awaited was cancelled
+                return
+            self.machine.abort()
+            raise
+        except (GeneratorExit, KeyboardInterrupt):
+            self.machine.abort()
+            raise
+        except BaseException as error:
+            self._handle_exception(error)
+        finally:
+            self._finish()
+
+    async def _call_within_managers(self) -> Any:
+        handler = self.handler
+        async with AsyncExitStack() as stack:
+            for manager in handler.context_managers:
+                await stack.enter_async_context(manager())
+            if handler.takes_input:
+                return await handler.fn(self.context, handler.parse(self.machine.input.value))
+            return await handler.fn(self.context)
+
+    def _end(self, result: bytes) -> None:
+        if self.machine.closed is not None:
+            return
+        for block in self._declared.values():
+            if not block.awaited:
+                raise HandlerMisuseError(
+                    f"{self.handler.target} ended without awaiting run {block.name!r}, which therefore never ran:"
+                    " write `await ctx.run_typed(...)`, or pass it to odradek.gather"
+                )
+        output.finish(self.machine, result)
+
+    def _end_with_failure(self, error: TerminalError) -> None:
+        if self.machine.closed is not None:
+            return
+        failure = Failure(error.status_code, error.message, tuple((error.metadata or {}).items()))
+        try:
+            output.finish(self.machine, None, failure)
+        except SdkInternalBaseException:
+            pass  # a journal mismatch: the attempt has failed with it
+
+    def _handle_exception(self, error: BaseException) -> None:
+        """An exception raised `from` one that the SDK gave to the handler counts as that one."""
+        cause: BaseException | None = error
+        while cause is not None:
+            if isinstance(cause, TerminalError):
+                self._end_with_failure(cause)
+                return
+            if isinstance(cause, RetryableError | SdkInternalBaseException):
+                self._fail_handler(cause)
+                return
+            cause = cause.__cause__
+        self._fail_handler(error)
+
+    def _fail_handler(self, error: BaseException) -> None:
+        machine = self.machine
+        if machine.closed is not None:
+            return
+        code, message, delay_ms = INTERNAL_ERROR, repr(error), None
+        if isinstance(error, RetryableError):
+            code, message = error.status_code, error.message
+            delay_ms = None if error.retry_after is None else int(error.retry_after.total_seconds() * 1000)
+        last = machine.last_command
+        machine.fail(
+            Error(
+                code,
+                message,
+                "".join(traceback.format_exception(error)),
+                related_command_index=machine.command_index,
+                related_command_name=last.name,
+                related_command_type=last.__struct_config__.tag,  # type: ignore[arg-type]
+                next_retry_delay=delay_ms,
+            )
+        )
+
+    def _finish(self) -> None:
+        """The attempt is over: stops its actions and sends what is left."""
+        if self._executing:
+            for task in self._executing.values():
+                task.cancel()
+        if self._finished is not None:
+            self._finished.set()
+        self._flush()
+
+    def finished_event(self) -> asyncio.Event:
+        """Set when the attempt is over."""
+        event = self._finished
+        if event is None:
+            event = self._finished = asyncio.Event()
+            if self.machine.closed is not None:
+                event.set()
+        return event
+
+    # --- operations and waits ---------------------------------------------------------------------
+
+    def enter(self, operation: str) -> Machine:
+        """The machine, for an operation of the handler; raises if the handler may not do it now."""
+        if self._wait is not None or self.machine.closed is not None or current.get() is not self.context:
+            raise self._refusal(operation)
+        return self.machine
+
+    def operate(self, operation: str) -> Machine:
+        """Like `enter`; what the operation produces leaves even if the handler goes on to await something foreign."""
+        machine = self.enter(operation)
+        if self._flush_handle is None:
+            self._flush_handle = self._loop.call_soon(self._flush_when_due)
+        return machine
+
+    def _refusal(self, operation: str) -> BaseException:
+        machine = self.machine
+        if machine.closed is None or machine.closed is Closing.ENDED:
+            return explain_misuse(self, operation)
+        return machine.unwinding()
+
+    def declare_run(self, block: RunBlock) -> None:
+        """Makes a run block known, to be executed when it is awaited."""
+        self._declared[block.number] = block
+
+    def note_awaited(self, keys: Iterable[NotificationKey]) -> None:
+        """Remembers which run blocks the handler has asked for, though a race may end before they start."""
+        for key in keys:
+            block = self._declared.get(key)
+            if block is not None:
+                block.awaited = True
+
+    def wait(self, wait: Wait, operation: str) -> Generator[Any, None, None]:
+        """Blocks the handler until the wait is over. Raises `TerminalError` 409 if a cancellation ends it."""
+        machine = self.enter(operation)
+        if self._declared:
+            self.note_awaited(wait.pending)
+        if not cancel.poll(machine, wait):
+            machine.must_be_processing(operation)
+            self._wait = wait
+            self._waiter = waiter = self._loop.create_future()
+            self.waiting_for = operation
+            try:
+                self._block(wait)
+                yield from waiter
+            finally:
+                self._wait = self._waiter = None
+        if wait.cancelled:
+            self._send_soon()
+            raise TerminalError(CANCELLED, CANCELLED_CODE)
+
+    def _is_blocked(self) -> bool:
+        return self._waiter is not None and not self._waiter.done()
+
+    def _block(self, wait: Wait) -> None:
+        """Starts the run blocks that are awaited, or says what is awaited, or suspends."""
+        if self._declared and self._start_actions(wait):
+            if self._flush_handle is not None:
+                self._flush_handle.cancel()
+            self._flush_handle = self._loop.call_soon(self._flush_when_due)  # behind the actions' first steps
+            return
+        if not self._input_open:
+            self._suspend_if_idle()
+        elif not self._executing and not self.machine.proposals:
+            self.machine.outbox.append(AwaitingOn(wait.tree()))
+        self._flush()
+
+    def _start_actions(self, wait: Wait) -> bool:
+        started = False
+        for key in sorted(wait.pending, key=str):
+            block = self._declared.pop(key, None)
+            if block is not None:
+                self._executing[block.number] = self._loop.create_task(self._execute(block))
+                started = True
+        return started
+
+    async def _execute(self, block: RunBlock) -> None:
+        try:
+            await execute(self, block)
+        finally:
+            self._executing.pop(block.number, None)
+            if not self._input_open and self._is_blocked():
+                self._suspend_if_idle()
+
+    def propose(self, block: RunBlock, value: bytes | None, failure: Failure | None) -> None:
+        """Offers the result of a run block to the engine."""
+        if self.machine.closed is None:
+            run.propose(self.machine, block.number, value, failure)
+            self._send_soon()
+
+    def fail(self, error: Error) -> None:
+        """Ends the attempt from outside of the handler's own code, which is unwound."""
+        self.machine.fail(error)
+        self._unwind()
+
+    def _suspend_if_idle(self) -> None:
+        if not self._executing and self._wait is not None and self.machine.closed is None:
+            self.machine.suspend(self._wait)
+            self._unwind()
+
+    def _unwind(self) -> None:
+        """The attempt was closed under its handler: takes it out of whatever it awaits."""
+        if self._is_blocked():
+            self._waiter.set_exception(self.machine.unwinding())  # type: ignore[union-attr]
+        else:
+            self._task.cancel()
+        self._send_soon()
+
+    # --- sending ----------------------------------------------------------------------------------
+
+    def _send_soon(self) -> None:
+        if self._flush_handle is None:
+            self._flush_handle = self._loop.call_soon(self._flush_when_due)
+
+    def _flush_when_due(self) -> None:
+        self._flush_handle = None
+        self._flush()
+
+    def _flush(self) -> None:
+        outbox = self.machine.outbox
+        if outbox:
+            self.machine.outbox = []
+            self._engine.send(outbox)

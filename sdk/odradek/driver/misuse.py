@@ -1,0 +1,47 @@
+"""Words for handlers that use a context where it cannot be used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from odradek.driver.current import current
+from odradek.exceptions import HandlerMisuseError
+
+if TYPE_CHECKING:
+    from odradek.driver.attempt import Attempt
+
+
+def explain_misuse(attempt: Attempt, operation: str) -> HandlerMisuseError:
+    """Why `operation` is refused on this attempt's context, and what to do instead."""
+    target = attempt.handler.target
+    running = current.get()
+    if running is None:
+        reason = "by code that does not belong to the handler: call it from the handler's own task"
+    elif running is not attempt.context:
+        if running.target != target or getattr(running, "context", None) is not attempt.context:
+            reason = f"by another handler, {running.target}: a handler may only use the context that it was given"
+        else:
+            reason = f"inside {running.label}: an action must be plain code, call it before or after the run"
+    elif attempt.machine.closed is not None:
+        reason = "after the handler had ended: await all its futures and tasks before it returns"
+    else:
+        reason = (
+            f"while it awaits {attempt.waiting_for}: only one thing can be awaited at a time, since a replay must find"
+            " the same order; use odradek.gather, select or as_completed instead of tasks"
+        )
+    return HandlerMisuseError(f"{target}: {operation} was used {reason}")
+
+
+def refuse_write(target: str, operation: str) -> HandlerMisuseError:
+    """The error for writing state where it can only be read."""
+    return HandlerMisuseError(
+        f"{target}: {operation} in a shared handler, which can only read state: make the handler exclusive, or send"
+        " the change to an exclusive handler of the same object"
+    )
+
+
+def refuse_state(target: str, operation: str) -> HandlerMisuseError:
+    """The error for state in a service without keys."""
+    return HandlerMisuseError(
+        f"{target}: {operation} in a plain service, which has no key and no state: declare it on a VirtualObject"
+    )

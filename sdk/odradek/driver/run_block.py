@@ -1,0 +1,172 @@
+"""Run blocks at work: executing an action, proposing its result, deciding about a failed one.
+
+An action that fails for now ends the attempt (the engine starts the next one, which comes back to this block); one
+that fails for good, or whose retries are used up, is proposed as a failure.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import traceback
+from collections.abc import Callable
+from contextvars import copy_context
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from odradek.driver.current import current
+from odradek.exceptions import HandlerMisuseError, RetryableError, SdkInternalBaseException, TerminalError
+from odradek.handler import ResultNotSerializable
+from odradek.protocol.messages import Error, Failure, RunCommand
+from odradek.serde import Serde
+from odradek.vm.commands import run
+from odradek.vm.machine import INTERNAL_ERROR
+
+if TYPE_CHECKING:
+    from odradek.driver.attempt import Attempt
+    from odradek.driver.invocation import InvocationContext
+
+_RUN_COMMAND_TAG: Final = cast(int, RunCommand.__struct_config__.tag)
+
+
+@dataclass(frozen=True, slots=True)
+class RunRetryPolicy:
+    """Retries of one block's action; all None leaves them to the invocation's policy."""
+
+    max_attempts: int | None = None
+    max_duration: timedelta | None = None
+    initial_interval: timedelta | None = None
+    max_interval: timedelta | None = None
+    factor: float | None = None
+
+    def is_exhausted(self, attempts: int, duration_ms: int) -> bool:
+        """True if no attempt may follow the last of `attempts`, made within `duration_ms`."""
+        if self.max_attempts is not None and attempts >= self.max_attempts:
+            return True
+        return self.max_duration is not None and duration_ms >= _ms(self.max_duration)
+
+    def delay_ms(self, attempts: int) -> int | None:
+        """Time to wait after so many failed attempts; None lets the engine decide."""
+        if self == _UNSET:
+            return None
+        initial = _DEFAULT_INITIAL_MS if self.initial_interval is None else _ms(self.initial_interval)
+        longest = _DEFAULT_MAX_MS if self.max_interval is None else _ms(self.max_interval)
+        factor = _DEFAULT_FACTOR if self.factor is None else self.factor
+        try:
+            return int(min(longest, initial * factor ** (attempts - 1)))
+        except OverflowError:
+            return longest
+
+
+_UNSET: Final = RunRetryPolicy()
+_DEFAULT_INITIAL_MS: Final = 50
+_DEFAULT_MAX_MS: Final = 10_000
+_DEFAULT_FACTOR: Final = 2.0
+
+
+def _ms(duration: timedelta) -> int:
+    return int(duration.total_seconds() * 1000)
+
+
+class RunBlock:
+    """A declared block whose result is not in the journal yet."""
+
+    __slots__ = ("action", "awaited", "command_index", "context", "is_async", "name", "number", "policy", "serde")
+
+    def __init__(
+        self,
+        context: InvocationContext,
+        number: int,
+        name: str,
+        action: Callable[[], Any],
+        *,
+        is_async: bool,
+        serde: Serde[Any],
+        policy: RunRetryPolicy,
+    ) -> None:
+        self.context = context
+        self.number = number
+        self.name = name
+        self.action = action
+        self.is_async = is_async
+        self.serde = serde
+        self.policy = policy
+        self.awaited = False
+        self.command_index = context.attempt.machine.command_index
+
+
+async def execute(attempt: Attempt, block: RunBlock) -> None:
+    """Runs the action and proposes its result, or fails the attempt. Never raises except when cancelled."""
+    current.set(block)
+    began_ms = attempt.environment.now_ms()
+    earlier = run.earlier_failures(attempt.machine, block.number)
+    try:
+        result = _serialize(block, await _perform(attempt, block))
+    except TerminalError as error:
+        metadata = tuple((error.metadata or {}).items())
+        attempt.propose(block, None, Failure(error.status_code, error.message, metadata))
+    except SdkInternalBaseException as error:
+        attempt.fail(_report(block, error, None))
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if attempt.machine.closed is not None or (task is not None and task.cancelling()):
+            raise
+        _handle_failure(attempt, block, error, earlier, began_ms)
+    except (GeneratorExit, KeyboardInterrupt):
+        raise
+    except HandlerMisuseError as error:
+        attempt.fail(_report(block, error, None))
+    except BaseException as error:
+        _handle_failure(attempt, block, error, earlier, began_ms)
+    else:
+        attempt.propose(block, result, None)
+
+
+async def _perform(attempt: Attempt, block: RunBlock) -> Any:
+    if block.is_async:
+        return await block.action()
+    in_context = copy_context().run
+    result = await attempt.environment.run_in_thread(lambda: in_context(block.action))
+    return await result if inspect.isawaitable(result) else result
+
+
+def _serialize(block: RunBlock, result: Any) -> bytes:
+    try:
+        return block.serde.serialize(result)
+    except Exception as error:
+        raise ResultNotSerializable(
+            f"run {block.name!r} returned a value of type {type(result).__qualname__}, which"
+            f" {type(block.serde).__name__} cannot serialize ({error}); return a JSON value, a model or a dataclass,"
+            " or name another serde in RunOptions"
+        ) from error
+
+
+def _handle_failure(
+    attempt: Attempt, block: RunBlock, error: BaseException, earlier: run.EarlierFailures, began_ms: int
+) -> None:
+    attempts = earlier.count + 1
+    duration_ms = earlier.duration_ms + attempt.environment.now_ms() - began_ms
+    if block.policy.is_exhausted(attempts, duration_ms):
+        attempt.propose(block, None, Failure(INTERNAL_ERROR, _message(error)))
+        return
+    delay_ms = block.policy.delay_ms(attempts)
+    if isinstance(error, RetryableError) and error.retry_after is not None:
+        delay_ms = _ms(error.retry_after)
+    attempt.fail(_report(block, error, delay_ms))
+
+
+def _message(error: BaseException) -> str:
+    return error.message if isinstance(error, RetryableError) else repr(error)
+
+
+def _report(block: RunBlock, error: BaseException, delay_ms: int | None) -> Error:
+    return Error(
+        error.status_code if isinstance(error, RetryableError) else INTERNAL_ERROR,
+        _message(error),
+        "".join(traceback.format_exception(error)),
+        related_command_index=block.command_index,
+        related_command_name=block.name,
+        related_command_type=_RUN_COMMAND_TAG,
+        next_retry_delay=delay_ms,
+    )

@@ -1,0 +1,74 @@
+"""What a handler gets back for things that take their time: durable futures and handles of sends.
+
+Await them, each as often as needed, or pass several to `odradek.gather`, `select`, `as_completed`, `wait_completed`.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Awaitable, Generator
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class RestateDurableFuture(Generic[T], Awaitable[T]):
+    """A result that survives crashes. Awaiting it raises `TerminalError` if the operation failed for good."""
+
+    __slots__ = ()
+
+    @abc.abstractmethod
+    def __await__(self) -> Generator[Any, Any, T]:
+        """The result, as soon as it is in the journal."""
+
+
+class RestateDurableCallFuture(RestateDurableFuture[T]):
+    """The result of a call to another handler."""
+
+    __slots__ = ()
+
+    @abc.abstractmethod
+    async def invocation_id(self) -> str:
+        """The id of the invocation that was called (`inv_...`)."""
+
+    @abc.abstractmethod
+    async def cancel_invocation(self) -> None:
+        """Cancels the invocation that was called."""
+
+
+class RestateDurableSleepFuture(RestateDurableFuture[None]):
+    """A durable timer."""
+
+    __slots__ = ()
+
+    @abc.abstractmethod
+    def __await__(self) -> Generator[Any, Any, None]:
+        """Returns when the timer is due."""
+
+
+class SendHandle(abc.ABC):
+    """An invocation that was sent off and is not waited for."""
+
+    __slots__ = ()
+
+    @abc.abstractmethod
+    async def invocation_id(self) -> str:
+        """The id of the invocation that was sent (`inv_...`)."""
+
+    @abc.abstractmethod
+    async def cancel_invocation(self) -> None:
+        """Cancels the invocation that was sent."""
+
+
+class AttemptFinishedEvent(abc.ABC):
+    """Set when the attempt is over in any way; then resources tied to it may be let go."""
+
+    __slots__ = ()
+
+    @abc.abstractmethod
+    def is_set(self) -> bool:
+        """True once the attempt is over."""
+
+    @abc.abstractmethod
+    async def wait(self) -> None:
+        """Returns when the attempt is over."""
