@@ -206,7 +206,7 @@ class Context(abc.ABC):
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> RestateDurableFuture[T]:
-        """Runs `action(*args, **kwargs)` when awaited, and journals its result: it is not run again once that is stored.
+        """Runs `action(*args, **kwargs)` when awaited, and journals its result: once stored, it is not run again.
 
         Async actions run on the event loop, others in a thread. An action may run more than once if the process dies
         before its result is stored. It must not use the context.

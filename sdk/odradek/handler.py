@@ -147,7 +147,7 @@ def make_handler(
     fn: Callable[..., Any],
 ) -> Handler[I, O]:
     """Checks a function and describes it as a handler; raises `ValueError` or `TypeError` where it is declared."""
-    handler_name = name or getattr(fn, "__name__", "")
+    handler_name = str(name or getattr(fn, "__name__", ""))
     target = f"{service_tag.name}/{handler_name}"
     if not HANDLER_NAME.fullmatch(handler_name):
         raise ValueError(f"{target}: a handler's name must match {HANDLER_NAME.pattern}")

@@ -131,7 +131,7 @@ def _is_optional(hint: Any) -> bool:
 def _is_plain(hint: Any) -> bool:
     origin = get_origin(hint)
     if origin is None:
-        return isinstance(hint, type | NoneType) and hint in _PLAIN or hint is Any
+        return hint is Any or (isinstance(hint, type) and hint in _PLAIN)
     return (origin in _PLAIN or origin in (Union, UnionType)) and all(_is_plain(part) for part in get_args(hint))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 from typing import Any, Generic, TypeVar
 
-import msgpack
+import msgpack  # type: ignore[import-untyped]
 import msgspec
 
 from odradek import json_codec
@@ -34,8 +34,12 @@ class BytesSerde(Serde[bytes]):
         return buf
 
     def serialize(self, obj: bytes | None) -> bytes:
-        """The same bytes."""
-        return b"" if obj is None else bytes(obj)
+        """The same bytes; raises `TypeError` for anything but bytes."""
+        if obj is None:
+            return b""
+        if not isinstance(obj, bytes | bytearray | memoryview):
+            raise TypeError(f"expected bytes, got {type(obj).__qualname__}")
+        return bytes(obj)
 
 
 class JsonSerde(Serde[I]):

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from odradek_engine.log.embedded import open_embedded_log
+from odradek_engine.log.kafka import connect_kafka_log
+from odradek_engine.log.kafka_settings import KafkaSettings
 from odradek_engine.log.port import (
     Cleanup,
     Log,
@@ -45,6 +47,7 @@ class Listener:
         self._changed.set()
 
     def failed(self, error: LogError) -> None:
+        print(error)
         self.errors.append(error)
         self._changed.set()
 
@@ -66,6 +69,9 @@ def open_log(request: pytest.FixtureRequest, tmp_path: Path) -> OpenLog:
     """Opens a log of the kind under test; every log that one test opens is the same one."""
     if request.param == "embedded":
         return lambda: open_embedded_log(tmp_path / "log")
+    if request.param == "kafka":
+        settings = KafkaSettings(request.getfixturevalue("kafka_bootstrap"))
+        return lambda: connect_kafka_log(settings)
     pytest.skip("not there yet")
 
 

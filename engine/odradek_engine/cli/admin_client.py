@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 import click
+import msgspec
 
 if TYPE_CHECKING:
     import httpx
@@ -93,7 +94,6 @@ class AdminClient:
         self, method: str, path: str, *, parameters: Mapping[str, str] | None = None, body: object = None
     ) -> Any:
         import httpx
-        import msgspec
 
         content = None if body is None else msgspec.json.encode(body)
         headers = {} if body is None else {"content-type": "application/json"}
@@ -111,7 +111,6 @@ class AdminClient:
         return self._answer(response)
 
     def _answer(self, response: httpx.Response) -> Any:
-        import msgspec
 
         if response.status_code >= 300:
             raise RequestRefused(response.status_code, self._complaint(response))
@@ -125,7 +124,6 @@ class AdminClient:
             ) from None
 
     def _complaint(self, response: httpx.Response) -> str:
-        import msgspec
 
         try:
             body = msgspec.json.decode(response.content)

@@ -75,8 +75,8 @@ def dev(
 ) -> None:
     """Run a node with your handlers on this machine.
 
-    Nothing else is needed: the log is embedded unless brokers are configured; data stays in ./restate-data; the node starts anew when Python
-    files beside APP_FILE change. It listens on 127.0.0.1 unless told otherwise.
+    Nothing else is needed: the log is embedded unless brokers are configured; data stays in ./restate-data; the node
+    starts anew when Python files beside APP_FILE change. It listens on 127.0.0.1 unless told otherwise.
 
     \b
     odradek dev app.py
@@ -99,7 +99,7 @@ def dev(
                 ReadinessWatch(config).start()
             context.exit(node_runner()(config, app_files))
     options = _as_arguments(config_file, flags)
-    command = [sys.executable, "-m", "odradek_engine.cli", "dev", "--no-reload", *options, "--", *map(str, app_files)]
+    command = [sys.executable, "-m", "odradek_engine.cli", "dev", *map(str, app_files), "--no-reload", *options]
     folders = sorted({path.absolute().parent for path in app_files})
     context.exit(Supervisor(config, command, folders).run())
 

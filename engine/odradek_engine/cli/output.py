@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import click
+import msgspec
 
 
 def plain(value: object) -> str:
@@ -23,8 +24,6 @@ def _escaped(character: str) -> str:
 
 
 def _compact_json(value: object) -> str:
-    import msgspec
-
     return msgspec.json.encode(value).decode()
 
 

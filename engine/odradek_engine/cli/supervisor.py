@@ -22,7 +22,7 @@ from odradek_engine.cli.banner import ReadinessWatch
 if TYPE_CHECKING:
     from odradek_engine.config import Config
 
-CHILD_CHECK_MS: Final = 200
+CHILD_CHECK_MS: Final = 100
 LEAVE_GRACE_S: Final = 5.0
 """Given on top of the shutdown timeout before a child that does not leave is killed."""
 
@@ -76,10 +76,12 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._told_to_stop.set())
         self._pipe, parents_end = os.pipe()
-        self._start_child()
+        changes = self._changes()
         was_ready = False
         try:
-            for changed in self._changes():
+            next(changes, None)  # From here on the folders are watched: no change after the child's start is missed.
+            self._start_child()
+            for changed in changes:
                 was_ready = was_ready or self._readiness.ready.is_set()
                 if changed:
                     click.echo(f"{', '.join(changed)} changed: the node starts anew", err=True)

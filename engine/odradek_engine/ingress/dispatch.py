@@ -1,6 +1,7 @@
 """One request on its way: route, command, gateway, and the response when its outcome comes back.
 
-Nothing is awaited here: the reply callback that goes with a command writes the response.
+Nothing is awaited here: the reply callback that goes with a command writes the response. A client that leaves
+changes nothing of what it asked for.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import Final, TypeAlias
 
 import httptools
 import msgspec
@@ -26,17 +27,16 @@ from odradek_engine.ingress.requests import (
     read_delay,
 )
 from odradek_engine.ingress.responses import (
-    ACCEPTED_EMPTY,
     INTERNAL_ERROR,
-    PREFLIGHT,
-    TOO_MANY_REQUESTS,
     RequestError,
     Response,
     attached,
+    awakeable_told,
     health,
     ingress_error,
     invoked,
     output,
+    preflight,
     result_content_type,
 )
 from odradek_engine.ingress.routes import (
@@ -49,6 +49,7 @@ from odradek_engine.ingress.routes import (
     check_method,
     find_route,
 )
+from odradek_engine.model.commands import AnyCommand, Attach, ReadOutput
 from odradek_engine.model.outcomes import AnyOutcome, Ended
 from odradek_engine.model.registry import HandlerSchema, Schema
 from odradek_engine.observe.ingress import IngressCounters, RequestCounters
@@ -63,21 +64,14 @@ _CORS: Final = (
     b"access-control-allow-credentials: true\r\n"
 )
 
+_Render: TypeAlias = Callable[[AnyOutcome, bytes], Response]
 
-class _Known(msgspec.Struct, gc=False):
-    """A route found before, and what goes with it."""
+
+class _Known(msgspec.Struct, frozen=True):
+    """A route, and where its requests are counted."""
 
     route: Route
     counters: RequestCounters
-
-
-class _Pending(msgspec.Struct, gc=False):
-    """What a response needs to know of its request."""
-
-    exchange: Exchange
-    cors: bytes
-    counters: RequestCounters
-    handler: HandlerSchema | None
 
 
 class Dispatcher:
@@ -92,33 +86,41 @@ class Dispatcher:
         self._known: dict[str, _Known] = {}
 
     def __call__(self, exchange: Exchange) -> None:
-        """Takes a request; its response is sent now or when the outcome is there."""
-        request = exchange.request
-        cors = _CORS
-        counters = None
+        """Takes a request; its response is sent now, or when the outcome is there."""
         try:
-            target = _origin_form(request.target)
-            head = self._headers.read(target, request.headers)
-            if head.origin is not None:
-                cors = _CORS + b"access-control-allow-origin: %b\r\n" % head.origin
-            if request.method == b"OPTIONS":
-                exchange.send(_preflight(request, cors))
-                return
-            path, _, query = target.partition("?")
-            known = self._find(path, request.method)
-            counters = known.counters
-            self._admit()
-            self._act(exchange, known, head, query, cors)
+            self._take(exchange)
         except RequestError as error:
-            if counters is not None:
-                counters.request_error += 1
-            _send(exchange, ingress_error(error.status, error.message), cors)
+            exchange.send(ingress_error(error.status, error.message), _cors_of(exchange.request))
         except Overloaded as error:
-            (counters or self._counters.of("", "")).ingress_error += 1
-            _send(exchange, ingress_error(503, str(error) or "the node is overloaded, try again later"), cors)
+            text = str(error) or "the node is overloaded, try again later"
+            exchange.send(ingress_error(503, text), _cors_of(exchange.request))
         except Exception:
-            _log.exception("a request to %r failed in the ingress", request.target[:200])
-            _send(exchange, INTERNAL_ERROR, cors)
+            _log.exception("the ingress failed on a request to %r", exchange.request.target[:200])
+            exchange.send(INTERNAL_ERROR, _cors_of(exchange.request))
+
+    def _take(self, exchange: Exchange) -> None:
+        request = exchange.request
+        if request.method == b"OPTIONS":
+            exchange.send(preflight(request.headers), _cors_of(request))
+            return
+        target = _origin_form(request.target)
+        path, _, query = target.partition("?")
+        known = self._find(path, request.method)
+        self._admit()
+        counters = known.counters
+        try:
+            head = self._headers.read(target, request.headers)
+            route = known.route
+            if isinstance(route, HandlerRoute):
+                self._invoke(exchange, route, head, query, counters)
+            else:
+                self._do_other(exchange, route, head, counters)
+        except RequestError:
+            counters.request_error += 1
+            raise
+        except Overloaded:
+            counters.ingress_error += 1
+            raise
 
     def _find(self, path: str, method: bytes) -> _Known:
         schema = self._gateway.schema
@@ -130,19 +132,96 @@ class Dispatcher:
             check_method(known.route, method)
             return known
         route = find_route(path, method, schema)
-        if isinstance(route, HandlerRoute):
-            counters = self._counters.of(route.target.service, "send" if route.send else "call")
-            known = _Known(route, counters)
-            if len(path) <= _REMEMBERED_PATH_LENGTH:
-                if len(self._known) >= _REMEMBERED_ROUTES:
-                    self._known.clear()
-                self._known[path] = known
-            return known
-        return _Known(route, self._counters.of("", ""))
+        if not isinstance(route, HandlerRoute):
+            return _Known(route, self._counters.of("", ""))
+        known = _Known(route, self._counters.of(route.target.service, "send" if route.send else "call"))
+        if len(path) <= _REMEMBERED_PATH_LENGTH:
+            if len(self._known) >= _REMEMBERED_ROUTES:
+                self._known.clear()
+            self._known[path] = known
+        return known
 
     def _admit(self) -> None:
+        counters = self._counters
         limit = self._limits.concurrent_requests
-        if limit is not None and self._counters.running >= limit:
-            self._counters.throttled += 1
+        if limit is not None and counters.running >= limit:
+            counters.throttled += 1
             raise RequestError(429, "too many requests are running, try again later")
-        self._counters.admitted += 1
+        counters.admitted += 1
+
+    def _invoke(
+        self, exchange: Exchange, route: HandlerRoute, head: Head, query: str, counters: RequestCounters
+    ) -> None:
+        request = exchange.request
+        body = request.body if request.method == b"POST" else b""
+        delay = read_delay(query, route.send) if query else None
+        check_input(route.handler, body, head.content_type)
+        now_ms = self._gateway.clock.now_ms()
+        key = head.idempotency_key or make_ulid(now_ms, self._gateway.random_bytes(RANDOM_BYTES))
+        command = invoke(route, head, body, key, delay, now_ms)
+        self._submit(command, invoked, exchange, head, counters, route.handler)
+
+    def _do_other(self, exchange: Exchange, route: Route, head: Head, counters: RequestCounters) -> None:
+        match route:
+            case ResultRoute(invocation, wait, handler):
+                asked: AnyCommand = Attach(invocation) if wait else ReadOutput(invocation)
+                self._submit(asked, attached if wait else output, exchange, head, counters, handler)
+            case NamedResultRoute(wait):
+                named = named_result(exchange.request.body, wait, self._gateway.schema)
+                self._do_other(exchange, named, head, counters)
+            case AwakeableRoute():
+                command = complete_awakeable(route, exchange.request.body)
+                self._submit(command, awakeable_told, exchange, head, counters, None)
+            case HealthRoute():
+                counters.completed += 1
+                exchange.send(health(sorted(self._gateway.schema.services)), _cors(head.origin))
+
+    def _submit(
+        self,
+        command: AnyCommand,
+        render: _Render,
+        exchange: Exchange,
+        head: Head,
+        counters: RequestCounters,
+        handler: HandlerSchema | None,
+    ) -> None:
+        self._gateway.submit(command, partial(self._reply, render, exchange, head.origin, counters, handler))
+        self._counters.running += 1
+
+    def _reply(
+        self,
+        render: _Render,
+        exchange: Exchange,
+        origin: bytes | None,
+        counters: RequestCounters,
+        handler: HandlerSchema | None,
+        outcome: AnyOutcome,
+    ) -> None:
+        self._counters.running -= 1
+        content_type = b""
+        if isinstance(outcome, Ended):
+            content_type = result_content_type(handler, outcome.result)
+            if outcome.result.failure is not None:
+                counters.invocation_error += 1
+            else:
+                counters.completed += 1
+        else:
+            counters.completed += 1
+        if exchange.connection is not None:
+            exchange.send(render(outcome, content_type), _cors(origin))
+
+
+def _cors(origin: bytes | None) -> bytes:
+    return _CORS if origin is None else _CORS + b"access-control-allow-origin: %b\r\n" % origin
+
+
+def _cors_of(request: Request) -> bytes:
+    return _cors(dict(request.headers).get(b"origin"))
+
+
+def _origin_form(target: bytes) -> str:
+    """Path and query; a proxy may have sent the whole URL."""
+    if not target.startswith(b"/"):
+        url = httptools.parse_url(target)
+        target = (url.path or b"/") + (b"?" + url.query if url.query else b"")
+    return target.decode("ascii")

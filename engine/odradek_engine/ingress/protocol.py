@@ -10,7 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 import httptools
 import msgspec
@@ -54,12 +54,14 @@ class Exchange(msgspec.Struct):
     keep_alive: bool
     old_version: bool = False
     response: Response | None = None
+    extra_headers: bytes = b""
 
-    def send(self, response: Response) -> None:
+    def send(self, response: Response, extra_headers: bytes = b"") -> None:
         """Answers; does nothing where nobody waits any more."""
         connection = self.connection
         if connection is not None and self.response is None:
             self.response = response
+            self.extra_headers = extra_headers
             connection.answered(self)
 
 
@@ -80,12 +82,36 @@ class Connections:
         """Rises once a second; all time-outs count in it."""
         self.date_line = b""
         self.stopping = False
+        self._empty: asyncio.Event | None = None
 
     def enforce_timeouts(self) -> None:
         """To be called once a second."""
         self.second += 1
         for connection in tuple(self.open):
             connection.enforce_timeouts()
+
+    def left(self, connection: HttpConnection) -> None:
+        """A connection is gone."""
+        self.open.discard(connection)
+        self.counters.connections_closed += 1
+        if not self.open and self._empty is not None:
+            self._empty.set()
+
+    def close_idle(self) -> None:
+        """Closes the connections on which nothing runs."""
+        for connection in tuple(self.open):
+            connection.close_if_idle()
+
+    def drop_all(self) -> None:
+        """Closes all connections, whatever runs on them."""
+        for connection in tuple(self.open):
+            connection.drop()
+
+    async def all_closed(self) -> None:
+        """Returns when no connection is open."""
+        if self.open:
+            self._empty = asyncio.Event()
+            await self._empty.wait()
 
 
 class HttpConnection(asyncio.Protocol):
@@ -112,8 +138,7 @@ class HttpConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client has come."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)
         shared = self._shared
         shared.open.add(self)
         shared.counters.connections_created += 1
@@ -122,11 +147,9 @@ class HttpConnection(asyncio.Protocol):
         elif shared.stopping:
             self._refuse(STOPPING)
 
-    def connection_lost(self, error: Exception | None) -> None:
+    def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002
         """The client has left; what it asked for goes on without it."""
-        shared = self._shared
-        shared.open.discard(self)
-        shared.counters.connections_closed += 1
+        self._shared.left(self)
         self._release_body_budget()
         for exchange in self._running:
             exchange.connection = None
@@ -304,7 +327,8 @@ class HttpConnection(asyncio.Protocol):
         keep_alive = exchange.keep_alive and not self._shared.stopping
         status = response.status
         body = response.body
-        head = (_STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status) + self._shared.date_line + response.headers
+        head = (_STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status) + self._shared.date_line
+        head += response.headers + exchange.extra_headers
         if not keep_alive:
             head += _CLOSE
         elif exchange.old_version:
@@ -390,11 +414,10 @@ class HttpConnection(asyncio.Protocol):
         elif not self._running and silent_seconds > limits.idle_seconds:
             self._transport.close()
 
-    def close_when_idle(self) -> None:
-        """The server stops: closes now, or after the responses that are due."""
-        if self._running or self._waiting:
-            return
-        self._transport.close()
+    def close_if_idle(self) -> None:
+        """The server stops: closes now, or else after the responses that are due."""
+        if not (self._running or self._waiting or self._in_message):
+            self._transport.close()
 
     def drop(self) -> None:
         """The server does not wait any longer."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -69,11 +70,8 @@ TOO_SLOW: Final = ingress_error(408, "the request did not arrive in time")
 BODY_TOO_LARGE: Final = Response(413, _TEXT, b"length limit exceeded")
 TOO_MANY_CONNECTIONS: Final = ingress_error(503, "too many connections, try again later")
 TOO_MANY_BODIES: Final = ingress_error(503, "too many request bodies are coming in, try again later")
-TOO_MANY_REQUESTS: Final = ingress_error(429, "too many requests are running, try again later")
 STOPPING: Final = ingress_error(503, "the node is stopping")
 INTERNAL_ERROR: Final = ingress_error(500, "internal error")
-ACCEPTED_EMPTY: Final = Response(202, b"")
-PREFLIGHT: Final = Response(200, b"")
 
 
 def health(services: list[str]) -> Response:
@@ -81,6 +79,19 @@ def health(services: list[str]) -> Response:
     return Response(200, _JSON, msgspec.json.encode(_HealthBody(services)))
 
 
+def preflight(headers: list[tuple[bytes, bytes]]) -> Response:
+    """The answer to a browser's preflight: whatever it wants to do is allowed."""
+    asked = dict(headers)
+    lines = b""
+    for name in (b"method", b"headers"):
+        wanted = asked.get(b"access-control-request-" + name)
+        if wanted is not None:
+            allowed = b"methods" if name == b"method" else b"headers"
+            lines += b"access-control-allow-%b: %b\r\n" % (allowed, wanted)
+    return Response(200, lines)
+
+
+@lru_cache(maxsize=1024)
 def content_type_line(content_type: str | None) -> bytes:
     """The header line of a content type, empty without one."""
     return b"" if content_type is None else f"content-type: {content_type}\r\n".encode("latin-1", "replace")
@@ -140,6 +151,13 @@ def invoked(outcome: AnyOutcome, content_type: bytes) -> Response:
     if isinstance(outcome, Accepted):
         return accepted(outcome)
     return _common(outcome, content_type)
+
+
+def awakeable_told(outcome: AnyOutcome, content_type: bytes) -> Response:  # noqa: ARG001
+    """The answer to a completion of an awakeable; also where nobody waits for it any more."""
+    if isinstance(outcome, Refused):
+        return ingress_error(outcome.code, outcome.message)
+    return Response(202, b"")
 
 
 def _common(outcome: AnyOutcome, content_type: bytes) -> Response:

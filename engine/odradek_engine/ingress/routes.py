@@ -20,9 +20,7 @@ from odradek_engine.partition.routing import new_invocation_id
 
 _MIN_SLASHES: Final = 2
 _MAX_SLASHES: Final = 7
-_BAD_HANDLER_PATH: Final = (
-    "bad path, expected either /:service-name/:handler or /:object-name/:object-key/:handler"
-)
+_BAD_HANDLER_PATH: Final = "bad path, expected either /:service-name/:handler or /:object-name/:object-key/:handler"
 _BAD_PREFIXED_PATH: Final = (
     "bad path, expected /restate/call/:service/:handler, /restate/send/:service/:handler, "
     "/restate/attach/:invocation_id or /restate/output/:invocation_id"

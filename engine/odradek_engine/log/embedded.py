@@ -21,6 +21,7 @@ from odradek_engine.log.port import (
     Cleanup,
     JournalListener,
     LogError,
+    LogUnavailable,
     NewRecord,
     OffsetOutOfRange,
     Record,
@@ -271,6 +272,11 @@ class EmbeddedReader:
         self._partition = partition
         self._offset = offset
 
+    @property
+    def position(self) -> int:
+        """See the port."""
+        return self._offset
+
     async def read(self, max_records: int, wait_ms: int) -> Sequence[Record]:
         """See the port."""
         partition = self._partition
@@ -278,7 +284,7 @@ class EmbeddedReader:
         await partition.wait_beyond(self._offset, wait_ms)
         db = self._store.database
         if db is None:
-            raise LogError(f"{partition.name} cannot be read: the log is closed, or was after an error")
+            raise LogUnavailable(f"{partition.name} cannot be read: the log is closed, or had to be after an error")
         try:
             records = partition.read(db, self._offset, max_records)
         except LogError:

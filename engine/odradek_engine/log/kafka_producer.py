@@ -36,10 +36,13 @@ class PolledProducer:
         self._drained: list[tuple[DeliveryTarget, int, LogError | None]] = []
         self._closing = False
         self._producer: Producer | None = Producer(config)
-        self._thread = threading.Thread(
-            target=self._poll, args=(self._producer,), name="odradek-producer", daemon=True
-        )
+        self._thread = threading.Thread(target=self._poll, args=(self._producer,), name="odradek-producer", daemon=True)
         self._thread.start()
+
+    @property
+    def running(self) -> bool:
+        """Whether its thread still runs."""
+        return self._thread.is_alive()
 
     def reporter(self, target: DeliveryTarget) -> OnDelivery:
         """What to give to `produce` so that `target` is told; make it once and use it for many records."""

@@ -9,11 +9,12 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Sequence
+from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from odradek_engine.log.kafka_errors import log_error
-from odradek_engine.log.port import LogError, OffsetOutOfRange, Record
+from odradek_engine.log.port import LogError, Record
 
 POLL_SECONDS = 0.1
 BATCH_RECORDS_MAX = 1_000
@@ -42,7 +43,7 @@ class KafkaReader:
         self._name = f"{topic}/{partition}"
         self._loop = asyncio.get_running_loop()
         self._start = TopicPartition(topic, partition, offset)
-        self._position = offset
+        self._reached = offset
         self._records: deque[Record] = deque()
         self._error: LogError | None = None
         self._waiting: asyncio.Future[None] | None = None
@@ -52,6 +53,16 @@ class KafkaReader:
         self._room = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(config,), name="odradek-reader", daemon=True)
         self._thread.start()
+
+    @property
+    def position(self) -> int:
+        """See the port."""
+        return self._records[0].offset if self._records else self._reached
+
+    @property
+    def running(self) -> bool:
+        """Whether its thread still runs."""
+        return self._thread.is_alive()
 
     async def read(self, max_records: int, wait_ms: int) -> Sequence[Record]:
         """See the port."""
@@ -86,8 +97,9 @@ class KafkaReader:
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
 
-    def _take(self, records: list[Record], error: LogError | None) -> None:
+    def _take(self, records: list[Record], reached: int, error: LogError | None) -> None:
         self._records.extend(records)
+        self._reached = max(self._reached, reached)
         self._error = self._error or error
         self._wake()
 
@@ -102,34 +114,41 @@ class KafkaReader:
             finally:
                 consumer.close()
         except KafkaException as error:
-            self._hand_over([], log_error(f"{self._name} cannot be read", error))
+            self._hand_over([], -1, log_error(f"{self._name} cannot be read", error))
+        except Exception as error:  # whatever it is, whoever reads must hear that nothing more will come
+            self._hand_over([], -1, LogError(f"{self._name} cannot be read: {error!r}"))
 
     def _consume(self, consumer: Consumer) -> None:
         while not self._closing:
             first = consumer.poll(POLL_SECONDS)
             if first is None:
                 continue
-            records, error = self._sort([first, *consumer.consume(BATCH_RECORDS_MAX - 1, 0)])
+            records, reached, error = self._sort([first, *consumer.consume(BATCH_RECORDS_MAX - 1, 0)])
             self._taken_bytes += sum(map(_size, records))
-            self._hand_over(records, error)
+            self._hand_over(records, reached, error)
             if error is not None:
                 return
             self._wait_for_room()
 
-    def _sort(self, messages: list[Message]) -> tuple[list[Record], LogError | None]:
-        """The records among some messages, and the error that ends this reader."""
-        records = []
+    def _sort(self, messages: list[Message]) -> tuple[list[Record], int, LogError | None]:
+        """The records among some messages, the offset up to which all is read, and what ends this reader."""
+        records: list[Record] = []
+        reached = -1
         for message in messages:
             error = message.error()
             if error is None:
                 records.append(_record(message))
+                reached = records[-1].offset + 1
+            elif error.code() == KafkaError._PARTITION_EOF:
+                reached = message.offset() or -1
             elif error.code() in _FINAL:
-                return records, log_error(f"{self._name} cannot be read at {self._start.offset} or after", error)
-        return records, None
+                text = f"{self._name} cannot be read from offset {max(reached, self._reached)} on"
+                return records, reached, log_error(text, error)
+        return records, reached, None
 
-    def _hand_over(self, records: list[Record], error: LogError | None) -> None:
+    def _hand_over(self, records: list[Record], reached: int, error: LogError | None) -> None:
         try:
-            self._loop.call_soon_threadsafe(self._take, records, error)
+            self._loop.call_soon_threadsafe(self._take, records, reached, error)
         except RuntimeError:  # the loop is closed: nobody is left to read
             self._closing = True
 
@@ -140,8 +159,11 @@ class KafkaReader:
 
 
 def _record(message: Message) -> Record:
-    headers = tuple((name, value or b"") for name, value in message.headers() or ())
-    return Record(message.offset(), max(message.timestamp()[1], 0), message.key(), message.value(), headers)
+    given: Any = message.headers()  # a list of pairs as read, whatever else its type allows for sending
+    headers = tuple((name, value or b"") for name, value in given) if given else ()
+    offset = message.offset()
+    assert offset is not None
+    return Record(offset, max(message.timestamp()[1], 0), message.key(), message.value(), headers)
 
 
 def _size(record: Record) -> int:

@@ -120,6 +120,11 @@ class JournalWriter(Protocol):
 class Reader(Protocol):
     """Reads one partition onwards from an offset."""
 
+    @property
+    def position(self) -> int:
+        """Every record before this offset was given; equals the end when all was, also where the last offsets hold no
+        records that a reader sees (Kafka's transactions end in such)."""
+
     async def read(self, max_records: int, wait_ms: int) -> Sequence[Record]:
         """The next records in order; empty when none came within `wait_ms`. Raises `OffsetOutOfRange`, `LogError`."""
 

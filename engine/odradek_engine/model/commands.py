@@ -200,6 +200,13 @@ class DeleteSubscription(Command, frozen=True, array_like=True, tag=24):
     id: str
 
 
+class Refuse(Command, frozen=True, array_like=True, tag=25):
+    """Stands in for a command that was found impossible: tells who asked."""
+
+    code: int
+    message: str
+
+
 PartitionMessage: TypeAlias = Invoke | CompleteCall | Signal | Cancel | Kill
 """What partitions say to each other."""
 
@@ -228,4 +235,5 @@ AnyCommand: TypeAlias = (
     | DeleteKafkaCluster
     | CreateSubscription
     | DeleteSubscription
+    | Refuse
 )

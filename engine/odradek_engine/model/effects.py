@@ -44,7 +44,8 @@ class StartAttempt(Effect, frozen=True):
     state: dict[bytes, bytes]
     partial_state: bool
     retries_since_stored_entry: int
-    last_stored_at: int
+    since_last_stored_entry: int
+    """ms"""
 
 
 class Deliver(Effect, frozen=True):

@@ -61,6 +61,7 @@ _DECIDE: Final[Mapping[type, Callable[[Decision, Any], None]]] = {
     c.DeleteKafkaCluster: registry.decide_cluster_deletion,
     c.CreateSubscription: registry.decide_subscription,
     c.DeleteSubscription: registry.decide_subscription_deletion,
+    c.Refuse: lambda decision, command: decision.answer(Refused(command.code, command.message)),
 }
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Awaitable, Generator, Iterable, Sequence
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +21,8 @@ from odradek.driver.invocation import InvocationContext
 from odradek.driver.misuse import explain_misuse
 from odradek.driver.run_block import RunBlock, execute
 from odradek.exceptions import HandlerMisuseError, RetryableError, SdkInternalBaseException, TerminalError
-from odradek.protocol.future import NotificationKey
 from odradek.protocol.attempt import EngineSide, HandlerEnvironment
+from odradek.protocol.future import NotificationKey
 from odradek.protocol.messages import AwaitingOn, EngineMessage, Error, Failure
 from odradek.vm import Closing, Machine, Wait
 from odradek.vm.commands import cancel, output, run
@@ -62,7 +62,8 @@ class Attempt:
         self.handler = handler
         self.machine = machine
         self.environment = environment
-        self.context = InvocationContext(self)
+        self.context: InvocationContext | None = InvocationContext(self)
+        """What the handler got; let go at the end, so that attempts leave no reference cycles."""
         self.waiting_for = ""
         """What the handler awaited last, for messages."""
         self._engine = engine
@@ -75,6 +76,11 @@ class Attempt:
         self._finished: asyncio.Event | None = None
         self._loop = loop = asyncio.get_running_loop()
         self._task = loop.create_task(self._main())
+
+    @property
+    def attempt(self) -> Attempt:
+        """Itself, as a run block has its attempt."""
+        return self
 
     # --- the engine's calls -----------------------------------------------------------------------
 
@@ -106,15 +112,13 @@ class Attempt:
     # --- the handler ------------------------------------------------------------------------------
 
     async def _main(self) -> None:
-        current.set(self.context)
+        current.set(self)
         handler = self.handler
         try:
             if handler.context_managers:
                 result = await self._call_within_managers()
-            elif handler.takes_input:
-                result = await handler.fn(self.context, handler.parse(self.machine.input.value))
             else:
-                result = await handler.fn(self.context)
+                result = await self._call()
             self._end(handler.render(result))
         except TerminalError as error:
             self._end_with_failure(error)
@@ -130,16 +134,20 @@ class Attempt:
         except BaseException as error:
             self._handle_exception(error)
         finally:
+            current.set(None)
             self._finish()
 
-    async def _call_within_managers(self) -> Any:
+    def _call(self) -> Awaitable[Any]:
         handler = self.handler
+        if handler.takes_input:
+            return handler.fn(self.context, handler.parse(self.machine.input.value))
+        return handler.fn(self.context)
+
+    async def _call_within_managers(self) -> Any:
         async with AsyncExitStack() as stack:
-            for manager in handler.context_managers:
+            for manager in self.handler.context_managers:
                 await stack.enter_async_context(manager())
-            if handler.takes_input:
-                return await handler.fn(self.context, handler.parse(self.machine.input.value))
-            return await handler.fn(self.context)
+            return await self._call()
 
     def _end(self, result: bytes) -> None:
         if self.machine.closed is not None:
@@ -197,6 +205,8 @@ class Attempt:
 
     def _finish(self) -> None:
         """The attempt is over: stops its actions and sends what is left."""
+        self.context = None
+        self._declared.clear()
         if self._executing:
             for task in self._executing.values():
                 task.cancel()
@@ -217,7 +227,7 @@ class Attempt:
 
     def enter(self, operation: str) -> Machine:
         """The machine, for an operation of the handler; raises if the handler may not do it now."""
-        if self._wait is not None or self.machine.closed is not None or current.get() is not self.context:
+        if self._wait is not None or self.machine.closed is not None or current.get() is not self:
             raise self._refusal(operation)
         return self.machine
 
@@ -281,13 +291,12 @@ class Attempt:
         self._flush()
 
     def _start_actions(self, wait: Wait) -> bool:
-        started = False
-        for key in sorted(wait.pending, key=str):
-            block = self._declared.pop(key, None)
-            if block is not None:
-                self._executing[block.number] = self._loop.create_task(self._execute(block))
-                started = True
-        return started
+        """Starts them in the order in which they were declared; True if there were any."""
+        blocks = [block for key, block in self._declared.items() if key in wait.pending]
+        for block in blocks:
+            del self._declared[block.number]
+            self._executing[block.number] = self._loop.create_task(self._execute(block))
+        return bool(blocks)
 
     async def _execute(self, block: RunBlock) -> None:
         try:

@@ -1,4 +1,4 @@
-"""Which context the running code belongs to."""
+"""Which attempt, or which run block of one, the running code belongs to."""
 
 from __future__ import annotations
 
@@ -6,8 +6,14 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from odradek.driver.invocation import InvocationContext
+    from odradek.driver.attempt import Attempt
     from odradek.driver.run_block import RunBlock
 
-current: Final[ContextVar[InvocationContext | RunBlock | None]] = ContextVar("odradek_current", default=None)
-"""The context of the handler that runs, or the run block whose action runs; None outside of handlers."""
+current: Final[ContextVar[Attempt | RunBlock | None]] = ContextVar("odradek_current", default=None)
+"""None outside of handlers."""
+
+
+def current_attempt() -> Attempt | None:
+    """The attempt that the running code belongs to, also within its run blocks."""
+    running = current.get()
+    return None if running is None else running.attempt

@@ -118,7 +118,7 @@ class SleepFuture(DurableFuture[None], RestateDurableSleepFuture):
 
     __slots__ = ()
 
-    def _read(self, notification: Any) -> None:
+    def _read(self, _: Any) -> None:
         return None
 
 

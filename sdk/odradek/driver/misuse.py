@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from odradek.driver.current import current
+from odradek.driver.run_block import RunBlock
 from odradek.exceptions import HandlerMisuseError
 
 if TYPE_CHECKING:
@@ -17,11 +18,11 @@ def explain_misuse(attempt: Attempt, operation: str) -> HandlerMisuseError:
     running = current.get()
     if running is None:
         reason = "by code that does not belong to the handler: call it from the handler's own task"
-    elif running is not attempt.context:
-        if running.target != target or getattr(running, "context", None) is not attempt.context:
-            reason = f"by another handler, {running.target}: a handler may only use the context that it was given"
-        else:
-            reason = f"inside {running.label}: an action must be plain code, call it before or after the run"
+    elif running.attempt is not attempt:
+        other = running.attempt.handler.target
+        reason = f"by another invocation, of {other}: a handler may only use the context that it was given"
+    elif isinstance(running, RunBlock):
+        reason = f"inside {running.label}: an action must be plain code, use the context before or after the run"
     elif attempt.machine.closed is not None:
         reason = "after the handler had ended: await all its futures and tasks before it returns"
     else:

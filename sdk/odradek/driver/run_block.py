@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from odradek.context import RunOptions
 from odradek.driver.current import current
 from odradek.exceptions import HandlerMisuseError, RetryableError, SdkInternalBaseException, TerminalError
 from odradek.handler import ResultNotSerializable
@@ -25,7 +26,6 @@ from odradek.vm.machine import INTERNAL_ERROR
 
 if TYPE_CHECKING:
     from odradek.driver.attempt import Attempt
-    from odradek.driver.invocation import InvocationContext
 
 _RUN_COMMAND_TAG: Final = cast(int, RunCommand.__struct_config__.tag)
 
@@ -40,6 +40,17 @@ class RunRetryPolicy:
     max_interval: timedelta | None = None
     factor: float | None = None
 
+    @classmethod
+    def of(cls, options: RunOptions[Any]) -> RunRetryPolicy:
+        """The retry fields of the options that a handler gave."""
+        return cls(
+            options.max_attempts,
+            options.max_retry_duration if options.max_duration is None else options.max_duration,
+            options.initial_retry_interval,
+            options.max_retry_interval,
+            options.retry_interval_factor,
+        )
+
     def is_exhausted(self, attempts: int, duration_ms: int) -> bool:
         """True if no attempt may follow the last of `attempts`, made within `duration_ms`."""
         if self.max_attempts is not None and attempts >= self.max_attempts:
@@ -48,7 +59,7 @@ class RunRetryPolicy:
 
     def delay_ms(self, attempts: int) -> int | None:
         """Time to wait after so many failed attempts; None lets the engine decide."""
-        if self == _UNSET:
+        if self == UNSET_POLICY:
             return None
         initial = _DEFAULT_INITIAL_MS if self.initial_interval is None else _ms(self.initial_interval)
         longest = _DEFAULT_MAX_MS if self.max_interval is None else _ms(self.max_interval)
@@ -59,7 +70,7 @@ class RunRetryPolicy:
             return longest
 
 
-_UNSET: Final = RunRetryPolicy()
+UNSET_POLICY: Final = RunRetryPolicy()
 _DEFAULT_INITIAL_MS: Final = 50
 _DEFAULT_MAX_MS: Final = 10_000
 _DEFAULT_FACTOR: Final = 2.0
@@ -72,11 +83,11 @@ def _ms(duration: timedelta) -> int:
 class RunBlock:
     """A declared block whose result is not in the journal yet."""
 
-    __slots__ = ("action", "awaited", "command_index", "context", "is_async", "name", "number", "policy", "serde")
+    __slots__ = ("action", "attempt", "awaited", "command_index", "is_async", "name", "number", "policy", "serde")
 
     def __init__(
         self,
-        context: InvocationContext,
+        attempt: Attempt,
         number: int,
         name: str,
         action: Callable[[], Any],
@@ -85,7 +96,7 @@ class RunBlock:
         serde: Serde[Any],
         policy: RunRetryPolicy,
     ) -> None:
-        self.context = context
+        self.attempt = attempt
         self.number = number
         self.name = name
         self.action = action
@@ -93,14 +104,19 @@ class RunBlock:
         self.serde = serde
         self.policy = policy
         self.awaited = False
-        self.command_index = context.attempt.machine.command_index
+        self.command_index = attempt.machine.command_index
+
+    @property
+    def label(self) -> str:
+        """What messages call it."""
+        return f"run {self.name!r}"
 
 
 async def execute(attempt: Attempt, block: RunBlock) -> None:
     """Runs the action and proposes its result, or fails the attempt. Never raises except when cancelled."""
     current.set(block)
     began_ms = attempt.environment.now_ms()
-    earlier = run.earlier_failures(attempt.machine, block.number)
+    earlier = run.earlier_failures(attempt.machine)
     try:
         result = _serialize(block, await _perform(attempt, block))
     except TerminalError as error:

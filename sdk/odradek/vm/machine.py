@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from enum import Enum
-from typing import Final, NoReturn, get_args
+from typing import Final, NoReturn, cast, get_args
 
 from odradek.exceptions import SdkInternalBaseException, SdkInternalException, SuspendedException
 from odradek.protocol.messages import (
@@ -24,7 +24,6 @@ from odradek.protocol.messages import (
     EngineMessage,
     Entry,
     Error,
-    Failure,
     HandlerMessage,
     InputCommand,
     Notification,
@@ -107,11 +106,12 @@ class Machine:
         answered: set[int] = set()
         for entry in entries:
             if isinstance(entry, _COMMANDS):
-                stored.append(entry)
-            else:
-                self.arrivals.push(entry)
-                if not isinstance(entry, SignalNotification):
-                    answered.add(entry.completion_id)
+                stored.append(cast(Command, entry))
+                continue
+            notification = cast(Notification, entry)
+            self.arrivals.push(notification)
+            if not isinstance(notification, SignalNotification):
+                answered.add(notification.completion_id)
         self._stored = stored
         self.answered = answered
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from odradek_engine.model.commands import BeginAttempt
+from odradek_engine.model.effects import EndAttempt
 from odradek_engine.model.rows import Phase
 from odradek_engine.partition.decide.decision import Decision
 from odradek_engine.partition.decide.starting import start_attempt
 
 
 def decide(d: Decision, command: BeginAttempt) -> None:
-    """Starts it, unless it was overtaken by events."""
+    """Starts it; if it was overtaken by events, its slot is free again."""
     status = d.tables.statuses.get(command.invocation)
     if status is None or status.phase is not Phase.INVOKED or status.attempt != command.attempt:
+        d.effect(EndAttempt(command.invocation, command.attempt))
         return
     invocation = d.tables.invocations.get(command.invocation)
     assert invocation is not None

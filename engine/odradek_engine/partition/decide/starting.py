@@ -110,7 +110,7 @@ def start_attempt(d: Decision, invocation: Invocation, status: Status) -> None:
             state,
             partial,
             0 if retry is None else retry.since_stored_entry,
-            status.modified_at,
+            d.now - status.modified_at,
         )
     )
 

@@ -36,10 +36,8 @@ def call(machine: Machine, request: Outgoing) -> CallIds:
 
 
 def send(machine: Machine, request: Outgoing, invoke_time_ms: int) -> int:
-    """Sends, to be started at `invoke_time_ms` since the epoch (0: now); returns the id of the child id's completion."""
+    """Sends, to start at `invoke_time_ms` since the epoch (0: now); returns the completion id of the child's id."""
     number = machine.new_completion_id()
     service, handler, key, parameter, headers, idempotency_key = request
-    machine.issue(
-        OneWayCallCommand(service, handler, parameter, invoke_time_ms, headers, key, idempotency_key, number)
-    )
+    machine.issue(OneWayCallCommand(service, handler, parameter, invoke_time_ms, headers, key, idempotency_key, number))
     return number

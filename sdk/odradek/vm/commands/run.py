@@ -36,7 +36,7 @@ class EarlierFailures:
 _NONE = EarlierFailures()
 
 
-def earlier_failures(machine: Machine, number: int) -> EarlierFailures:
+def earlier_failures(machine: Machine) -> EarlierFailures:
     """What the engine counted since the last stored entry; it concerns only the block that the replay ended with."""
     start = machine.start
     if machine.progressed or not start.retry_count_since_last_stored_entry:

@@ -1,0 +1,64 @@
+# The verbs of the project, the same on a laptop and in CI. `make help` lists them.
+
+VENV := .venv
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.installed
+SOURCES := sdk engine connectors
+CHECKED := $(SOURCES) tests $(wildcard examples bench)
+
+# The Python that the virtual environment is made from: make setup PYTHON=python3.13
+PYTHON ?= python3
+# A Kafka for `make demo` and `make bench`: make demo BROKERS=localhost:9092
+BROKERS ?=
+# Further arguments of pytest: make unit ARGS='-k timers -x'
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint fmt types unit contract live bench clean
+
+help:  ## List the verbs
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP)  ## Make the virtual environment, with the odradek command in .venv/bin
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+		{ echo 'Odradek needs Python 3.11, 3.12 or 3.13: make setup PYTHON=python3.12' >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' || \
+		{ echo 'This Python cannot make virtual environments: install its venv package (python3-venv)' >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check --requirement requirements.lock --editable '.[server]'
+	@touch $@
+
+demo: setup  ## Show the main job: events in, a node killed on the way, nothing lost (BROKERS=host:port on Kafka)
+	$(PY) examples/demo/demo.py $(if $(BROKERS),--brokers $(BROKERS))
+
+test: lint types  ## All the checks and all the tests
+	$(PY) -m pytest $(ARGS)
+
+lint: setup  ## Style and formatting
+	$(VENV)/bin/ruff check $(CHECKED)
+	$(VENV)/bin/ruff format --check $(CHECKED)
+
+fmt: setup  ## Put style and formatting right
+	$(VENV)/bin/ruff check --fix $(CHECKED)
+	$(VENV)/bin/ruff format $(CHECKED)
+
+types: setup  ## Static types
+	$(VENV)/bin/mypy
+
+unit: setup  ## The tests that need nothing but this process
+	$(PY) -m pytest tests/unit $(ARGS)
+
+contract: setup  ## What every adapter of a port must keep
+	$(PY) -m pytest tests/contract $(ARGS)
+
+live: setup  ## Real processes, killed under load
+	$(PY) -m pytest tests/live $(ARGS)
+
+bench: setup  ## Measure, and print ratios (BROKERS=host:port, PEERS=1 for the peers in the same run)
+	$(PY) -m bench $(if $(BROKERS),--brokers $(BROKERS)) $(if $(PEERS),--peers)
+
+clean:  ## Remove what was made here, but for data directories
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	find $(SOURCES) tests -name __pycache__ -type d -prune -exec rm -rf {} +

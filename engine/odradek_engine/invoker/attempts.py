@@ -1,0 +1,252 @@
+"""Live attempts of a node, at most so many at once; the others wait in order for a free slot.
+
+Frames of an attempt that is not the live one never become commands. A handler that says nothing for its inactivity
+timeout is asked to suspend; one that does not within its abort timeout is aborted.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict, deque
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple, Protocol
+
+from odradek.protocol.attempt import Endpoint, EngineSide, HandlerSide
+from odradek.protocol.ids import format_invocation_id
+from odradek.protocol.messages import End, Error, HandlerMessage, Start, Suspension
+from odradek_engine.gateway import Clock
+from odradek_engine.model.commands import AnyCommand, BeginAttempt, FailAttempt, HandlerMessages
+from odradek_engine.model.effects import Deliver, StartAttempt
+from odradek_engine.model.registry import Schema
+from odradek_engine.model.rows import AttemptFailure
+
+_log = logging.getLogger(__name__)
+
+STRETCH_BYTES: Final = 1024 * 1024
+"""A handler's stretch is cut into commands of about this size."""
+_LAST: Final = (End, Suspension, Error)
+_NO_TIMEOUT: Final = 60_000
+
+
+class Submit(Protocol):
+    """Where commands about attempts go."""
+
+    def __call__(self, partition: int, command: AnyCommand) -> None:
+        """Queues a command at a partition."""
+
+
+class _Waiting(NamedTuple):
+    partition: int
+    invocation: bytes
+    attempt: int
+
+
+class LiveAttempt(EngineSide):
+    """One attempt under way, as its handler sees it."""
+
+    __slots__ = ("_attempts", "attempt", "handler", "invocation", "last_seen", "partition", "side", "suspending_since")
+
+    def __init__(self, attempts: Attempts, partition: int, effect: StartAttempt) -> None:
+        self._attempts = attempts
+        self.partition = partition
+        self.invocation = effect.invocation.id
+        self.attempt = effect.attempt
+        self.handler = (effect.invocation.target.service, effect.invocation.target.handler)
+        self.side: HandlerSide | None = None
+        self.last_seen = attempts.clock.monotonic()
+        self.suspending_since: float | None = None
+
+    def send(self, messages: Sequence[HandlerMessage]) -> None:
+        """Takes a stretch of the handler."""
+        self._attempts.received(self, messages)
+
+
+class Attempts:
+    """All attempts of a node."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        submit: Submit,
+        schema: Callable[[], Schema],
+        endpoint_of: Callable[[str], Endpoint | None],
+        limit: int,
+    ) -> None:
+        self.clock = clock
+        self._submit = submit
+        self._schema = schema
+        self._endpoint_of = endpoint_of
+        self._limit = limit
+        self._live: OrderedDict[bytes, LiveAttempt] = OrderedDict()
+        """The one heard of longest ago first."""
+        self._waiting: deque[_Waiting] = deque()
+        self._granted: dict[bytes, _Waiting] = {}
+        """Attempts that a slot is kept for, between `BeginAttempt` and their start."""
+
+    @property
+    def live_count(self) -> int:
+        """Attempts under way."""
+        return len(self._live)
+
+    @property
+    def waiting_count(self) -> int:
+        """Attempts that wait for a slot."""
+        return len(self._waiting)
+
+    def is_live(self, invocation: bytes) -> bool:
+        """Whether an attempt of this invocation is under way."""
+        return invocation in self._live
+
+    # --- from the partitions ---
+
+    def start(self, partition: int, effect: StartAttempt) -> None:
+        """Opens an attempt, or has it wait for a slot."""
+        invocation = effect.invocation.id
+        if invocation in self._granted:
+            del self._granted[invocation]
+        elif self._full():
+            self._waiting.append(_Waiting(partition, invocation, effect.attempt))
+            return
+        self._open(partition, effect)
+
+    def queue(self, partition: int, invocation: bytes, attempt: int) -> None:
+        """An attempt that a new leader has to begin."""
+        self._waiting.append(_Waiting(partition, invocation, attempt))
+        self._fill_slots()
+
+    def deliver(self, invocation: bytes, effect: Deliver) -> None:
+        """Hands messages to a live attempt; one that waits for a slot finds them in its journal."""
+        live = self._live.get(invocation)
+        if live is not None and live.attempt == effect.attempt and live.side is not None:
+            live.last_seen = self.clock.monotonic()
+            live.side.deliver(effect.messages)
+
+    def end(self, invocation: bytes, attempt: int) -> None:
+        """Aborts an attempt if it is still the live one, or takes its slot back if it never began."""
+        granted = self._granted.get(invocation)
+        if granted is not None and granted.attempt == attempt:
+            del self._granted[invocation]
+            self._fill_slots()
+        live = self._live.get(invocation)
+        if live is not None and live.attempt == attempt:
+            self._close(live)
+            if live.side is not None:
+                live.side.abort()
+
+    def abort_all(self, partition: int) -> None:
+        """The partition's term is over."""
+        self._waiting = deque(one for one in self._waiting if one.partition != partition)
+        self._granted = {key: one for key, one in self._granted.items() if one.partition != partition}
+        for live in [one for one in self._live.values() if one.partition == partition]:
+            self.end(live.invocation, live.attempt)
+
+    # --- slots ---
+
+    def _full(self) -> bool:
+        return len(self._live) + len(self._granted) >= self._limit
+
+    def _fill_slots(self) -> None:
+        while self._waiting and not self._full():
+            waiting = self._waiting.popleft()
+            self._granted[waiting.invocation] = waiting
+            self._submit(waiting.partition, BeginAttempt(waiting.invocation, waiting.attempt))
+
+    # --- handlers ---
+
+    def _open(self, partition: int, effect: StartAttempt) -> None:
+        target = effect.invocation.target
+        live = LiveAttempt(self, partition, effect)
+        endpoint = self._endpoint_of(target.service)
+        if endpoint is None:
+            message = f"the service '{target.service}' is not served by this node now"
+            self._submit(
+                partition, FailAttempt(live.invocation, live.attempt, AttemptFailure(500, message, "RT0011"))
+            )
+            return
+        self._live[live.invocation] = live
+        try:
+            live.side = endpoint.start(target.service, target.handler, start_message(effect), effect.journal, live)
+        except Exception as error:
+            _log.exception("cannot start %s", format_invocation_id(live.invocation))
+            self._close(live)
+            failure = AttemptFailure(500, f"the handler cannot be started: {error!r}", "RT0007")
+            self._submit(partition, FailAttempt(live.invocation, live.attempt, failure))
+
+    def received(self, live: LiveAttempt, messages: Sequence[HandlerMessage]) -> None:
+        """A stretch of a handler becomes commands, if the attempt is still the live one."""
+        if self._live.get(live.invocation) is not live or not messages:
+            return
+        live.last_seen = self.clock.monotonic()
+        self._live.move_to_end(live.invocation)
+        if isinstance(messages[-1], _LAST):
+            self._close(live)
+        for stretch in _cut(messages):
+            self._submit(live.partition, HandlerMessages(live.invocation, live.attempt, stretch))
+
+    def _close(self, live: LiveAttempt) -> None:
+        del self._live[live.invocation]
+        if self._waiting:
+            self._fill_slots()
+
+    def check_silence(self) -> None:
+        """Asks silent handlers to suspend, aborts those that do not; called now and then."""
+        now = self.clock.monotonic()
+        for live in list(self._live.values()):
+            if live.suspending_since is None:
+                if now - live.last_seen < self._timeout_ms(live, inactivity=True) / 1000:
+                    continue
+                live.suspending_since = now
+                if live.side is not None:
+                    live.side.close_input()
+            elif now - max(live.last_seen, live.suspending_since) >= self._timeout_ms(live, inactivity=False) / 1000:
+                self._abort(live)
+
+    def _abort(self, live: LiveAttempt) -> None:
+        self.end(live.invocation, live.attempt)
+        reason = "the handler did not suspend within its abort timeout"
+        failure = AttemptFailure(500, reason, "RT0001")
+        self._submit(live.partition, FailAttempt(live.invocation, live.attempt, failure))
+
+    def _timeout_ms(self, live: LiveAttempt, *, inactivity: bool) -> int:
+        handler = self._schema().handler(*live.handler)
+        if handler is None:
+            return _NO_TIMEOUT
+        return handler.inactivity_timeout if inactivity else handler.abort_timeout
+
+
+def start_message(effect: StartAttempt) -> Start:
+    """The first message of an attempt."""
+    invocation = effect.invocation
+    return Start(
+        id=invocation.id,
+        debug_id=format_invocation_id(invocation.id),
+        known_entries=len(effect.journal),
+        state_map=effect.state,
+        partial_state=effect.partial_state,
+        key=invocation.target.key,
+        retry_count_since_last_stored_entry=effect.retries_since_stored_entry,
+        duration_since_last_stored_entry=effect.since_last_stored_entry,
+        random_seed=int.from_bytes(invocation.id[16:], "little"),
+        idempotency_key=invocation.idempotency_key,
+    )
+
+
+def _cut(messages: Sequence[HandlerMessage]) -> list[tuple[HandlerMessage, ...]]:
+    if len(messages) == 1:
+        return [tuple(messages)]
+    stretches: list[tuple[HandlerMessage, ...]] = []
+    stretch: list[HandlerMessage] = []
+    size = 0
+    for message in messages:
+        size += _payload_bytes(message)
+        if size > STRETCH_BYTES and stretch:
+            stretches.append(tuple(stretch))
+            stretch, size = [], _payload_bytes(message)
+        stretch.append(message)
+    stretches.append(tuple(stretch))
+    return stretches
+
+
+def _payload_bytes(message: HandlerMessage) -> int:
+    payload = getattr(message, "value", None) or getattr(message, "parameter", None)
+    return len(payload) if payload else 0

@@ -1,0 +1,191 @@
+"""How a partition comes to be led: tables from the store, the journal's tail, the own announcement.
+
+1. The stored position is held against the journal: a lost tail or a re-created topic stops the partition loudly.
+2. The tail is read; records that count are applied and flushed.
+3. A new epoch is announced, and the journal read on until that very announcement: whatever another leader wrote in
+   between is met before anything is served.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import msgspec
+
+from odradek_engine.log.port import Log, LogError, OffsetOutOfRange, Record
+from odradek_engine.model.events import LeaderElected
+from odradek_engine.partition.apply import apply
+from odradek_engine.partition.overlay import Changes
+from odradek_engine.partition.tables import Tables
+from odradek_engine.replica.fence import Fence
+from odradek_engine.replica.position import Position
+from odradek_engine.replica.record import FORMAT, JournalRecord, UnknownFormat, decode_record
+
+READ_RECORDS: Final = 500
+READ_WAIT_MS: Final = 10_000
+"""So long a record that must be there (the own announcement) is waited for."""
+
+
+class PartitionHalted(Exception):
+    """The partition must not go on: its tables and its journal do not belong together. The text says what to do."""
+
+
+class Deposed(Exception):
+    """Another node has announced itself for this journal."""
+
+
+class Journal(msgspec.Struct, frozen=True):
+    """The journal of a partition, and what identifies it."""
+
+    log: Log
+    cluster: str
+    topic: str
+    topic_id: str
+    cluster_id: str
+    partition: int
+    partitions: int
+
+
+class Replay:
+    """Follows a journal from a position on, applying what counts."""
+
+    def __init__(
+        self, journal: Journal, tables: Tables, position: Position | None, on_applied: Callable[[Changes], None]
+    ) -> None:
+        self.fence = Fence() if position is None else position.fence
+        self.applied = -1 if position is None else position.offset
+        self.next_offset = 0 if position is None else position.void_offset + 1
+        self.stored_announcement = self.fence.announcement
+        self.last_time_ms = 0
+        self.last_indexes: dict[bytes, int] = {}
+        self._journal = journal
+        self._tables = tables
+        self._stored = position
+        self._on_applied = on_applied
+
+    async def check_stored(self) -> None:
+        """Holds the stored position against the journal; raises `PartitionHalted`."""
+        journal = self._journal
+        begin = await journal.log.begin_offset(journal.topic, journal.partition)
+        stored = self._stored
+        if stored is None:
+            if begin > 0:
+                raise PartitionHalted(
+                    f"{self._name()} begins at offset {begin} and there are no tables that reach it: put the data "
+                    "directory of this cluster back in its place"
+                )
+            return
+        identity = (journal.cluster_id, journal.topic_id, journal.partitions)
+        if (stored.cluster_id, stored.topic_id, stored.partitions) != identity:
+            raise PartitionHalted(
+                f"the tables of {self._name()} belong to another journal (cluster {stored.cluster_id}, topic "
+                f"{stored.topic_id}, {stored.partitions} partitions): this data directory is not of this log"
+            )
+        await self._check_applied_record(stored, begin)
+
+    async def _check_applied_record(self, stored: Position, begin: int) -> None:
+        journal = self._journal
+        end = await journal.log.end_offset(journal.topic, journal.partition)
+        if begin > stored.offset + 1 or end <= stored.offset:
+            raise PartitionHalted(
+                f"the tables of {self._name()} stand at offset {stored.offset}, the journal holds {begin} to {end}: "
+                "records that were acknowledged are gone"
+            )
+        if begin > stored.offset:
+            return
+        record = await self._read_one(stored.offset)
+        found = decode_record(record.value or b"")
+        if (found.announcement, found.epoch, found.index) != (stored.announcement, stored.epoch, stored.index):
+            raise PartitionHalted(
+                f"the record at offset {stored.offset} of {self._name()} is not the one that was applied there: "
+                "records that were acknowledged were replaced"
+            )
+
+    async def _read_one(self, offset: int) -> Record:
+        journal = self._journal
+        reader = await journal.log.reader(journal.topic, journal.partition, offset)
+        try:
+            records = await reader.read(1, READ_WAIT_MS)
+        finally:
+            await reader.close()
+        if not records or records[0].offset != offset:
+            raise LogError(f"offset {offset} of {self._name()} cannot be read")
+        return records[0]
+
+    async def follow(self, end: int) -> None:
+        """Applies the records before offset `end`."""
+        journal = self._journal
+        try:
+            reader = await journal.log.reader(journal.topic, journal.partition, self.next_offset)
+        except OffsetOutOfRange as error:
+            raise PartitionHalted(f"{self._name()} cannot be read from offset {self.next_offset}: {error}") from error
+        try:
+            while self.next_offset < end:
+                records = await reader.read(READ_RECORDS, READ_WAIT_MS)
+                if not records:
+                    raise LogError(f"no record came at offset {self.next_offset} of {self._name()}")
+                self._apply(records)
+        finally:
+            await reader.close()
+
+    def _apply(self, records: Sequence[Record]) -> None:
+        changes = Changes()
+        self._tables.record_in(changes)
+        for record in records:
+            counted = self._admit(record)
+            self.next_offset = record.offset + 1
+            if counted is None:
+                continue
+            self.applied = record.offset
+            for event in counted.events():
+                apply(event, self._tables)
+        self._on_applied(changes)
+
+    def _admit(self, record: Record) -> JournalRecord | None:
+        try:
+            found = decode_record(record.value or b"")
+        except UnknownFormat as error:
+            raise PartitionHalted(f"{self._name()} at offset {record.offset}: {error}") from error
+        except msgspec.DecodeError as error:
+            raise PartitionHalted(f"{self._name()} at offset {record.offset} is no journal record: {error}") from error
+        fence = self.fence.admit(found)
+        if fence is None:
+            return None
+        self.fence = fence
+        self.last_time_ms = found.time_ms
+        self.last_indexes[found.announcement] = found.index
+        if found.index == 0:
+            self._check_announcement(found, record.offset)
+        return found
+
+    def _check_announcement(self, found: JournalRecord, offset: int) -> None:
+        (event,) = found.events()
+        if not isinstance(event, LeaderElected):
+            raise PartitionHalted(f"{self._name()} at offset {offset}: an announcement was expected")
+        journal = self._journal
+        if (event.cluster_id, event.partitions) != (journal.cluster_id, journal.partitions):
+            raise PartitionHalted(
+                f"{self._name()} was announced for cluster {event.cluster_id} with {event.partitions} partitions, "
+                f"this node is of {journal.cluster_id} with {journal.partitions}"
+            )
+
+    def position(self) -> Position:
+        """The position reached."""
+        fence = self.fence
+        journal = self._journal
+        return Position(
+            FORMAT,
+            self.applied,
+            self.next_offset - 1,
+            fence.announcement,
+            fence.epoch,
+            fence.next_index - 1,
+            0,
+            journal.cluster_id,
+            journal.topic_id,
+            journal.partitions,
+        )
+
+    def _name(self) -> str:
+        return f"journal {self._journal.topic}/{self._journal.partition}"

@@ -1,0 +1,19 @@
+"""A command on its way through a partition, with who waits for its outcome."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from odradek_engine.gateway import Reply
+from odradek_engine.model import commands as c
+
+
+class Submission(NamedTuple):
+    """A command and its reply; None where nobody waits."""
+
+    command: c.AnyCommand
+    reply: Reply | None
+
+
+OF_ONE_TERM: Final = (c.HandlerMessages, c.FailAttempt, c.BeginAttempt)
+"""Commands of attempts: they end with the leader's term, because a new term starts the attempts anew."""

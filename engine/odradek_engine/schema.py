@@ -1,0 +1,92 @@
+"""The schema of a node: every handler with its settings resolved, handler over service over server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, TypeVar
+
+from odradek.protocol.manifest import HandlerManifest, HandlerType, OnMaxAttempts, ServiceManifest, ServiceType
+from odradek_engine.config import Config
+from odradek_engine.model.registry import Deployment, HandlerSchema, RegisteredService, RetryPolicy, Schema
+from odradek_engine.model.target import TargetKind
+
+T = TypeVar("T")
+EMPTY: Final = Schema({}, {}, {})
+
+
+def default_retry_policy(config: Config) -> RetryPolicy:
+    """The server's policy."""
+    policy = config.default_retry_policy
+    return RetryPolicy(
+        policy.initial_interval_ms,
+        policy.exponentiation_factor,
+        policy.max_interval_ms,
+        policy.max_attempts,
+        OnMaxAttempts.PAUSE if policy.on_max_attempts == "pause" else OnMaxAttempts.KILL,
+    )
+
+
+def build_schema(
+    services: Iterable[RegisteredService], deployments: Iterable[Deployment], config: Config
+) -> Schema:
+    """The lookup made of what is registered."""
+    by_name = {service.manifest.name: service for service in services}
+    handlers = {
+        (name, handler.name): _handler(service.manifest, handler, config)
+        for name, service in by_name.items()
+        for handler in service.manifest.handlers
+    }
+    return Schema(by_name, handlers, {deployment.id: deployment for deployment in deployments})
+
+
+def _handler(service: ServiceManifest, handler: HandlerManifest, config: Config) -> HandlerSchema:
+    invoker = config.worker.invoker
+    journal_retention = _first(handler.journal_retention, service.journal_retention, config.default_journal_retention_ms)
+    private = _first(handler.ingress_private, service.ingress_private, False)
+    rule = handler.input
+    return HandlerSchema(
+        service=service.name,
+        handler=handler.name,
+        kind=_kind(service, handler),
+        public=not private,
+        completion_retention=_first(
+            handler.idempotency_retention, service.idempotency_retention, config.default_idempotency_retention_ms
+        ),
+        journal_retention=journal_retention,
+        inactivity_timeout=_first(handler.inactivity_timeout, service.inactivity_timeout, invoker.inactivity_timeout_ms),
+        abort_timeout=_first(handler.abort_timeout, service.abort_timeout, invoker.abort_timeout_ms),
+        lazy_state=_first(handler.enable_lazy_state, service.enable_lazy_state, False),
+        retry=_retry(service, handler, default_retry_policy(config)),
+        input_required=rule is not None and rule.required,
+        input_content_type="*/*" if rule is None else rule.content_type,
+        output_content_type="application/json" if handler.output is None else handler.output.content_type,
+        output_content_type_if_empty=handler.output is not None and handler.output.set_content_type_if_empty,
+    )
+
+
+def _kind(service: ServiceManifest, handler: HandlerManifest) -> TargetKind:
+    if service.ty is ServiceType.SERVICE:
+        return TargetKind.SERVICE
+    if handler.ty is HandlerType.SHARED:
+        return TargetKind.OBJECT_SHARED
+    return TargetKind.OBJECT_EXCLUSIVE
+
+
+def _retry(service: ServiceManifest, handler: HandlerManifest, default: RetryPolicy) -> RetryPolicy:
+    return RetryPolicy(
+        _first(handler.retry_policy_initial_interval, service.retry_policy_initial_interval, default.initial_interval),
+        _first(
+            handler.retry_policy_exponentiation_factor,
+            service.retry_policy_exponentiation_factor,
+            default.exponentiation_factor,
+        ),
+        _first(handler.retry_policy_max_interval, service.retry_policy_max_interval, default.max_interval),
+        _first(handler.retry_policy_max_attempts, service.retry_policy_max_attempts, default.max_attempts),
+        _first(handler.retry_policy_on_max_attempts, service.retry_policy_on_max_attempts, default.on_max_attempts),
+    )
+
+
+def _first(handler: T | None, service: T | None, default: T) -> T:
+    if handler is not None:
+        return handler
+    return default if service is None else service

@@ -1,0 +1,60 @@
+"""Odradek's SDK: durable handlers in ordinary Python.
+
+    import odradek
+
+    account = odradek.VirtualObject("Account")
+
+    @account.handler()
+    async def deposit(ctx: odradek.ObjectContext, cents: int) -> int:
+        balance = (await ctx.get("balance", type_hint=int) or 0) + cents
+        ctx.set("balance", balance)
+        return balance
+
+    app = odradek.app([account])
+
+Whatever crashes, a handler goes on from its last step. Names and signatures follow Restate's Python SDK.
+"""
+
+from odradek.asyncio import as_completed, gather, select, wait_completed
+from odradek.context import (
+    Context,
+    ObjectContext,
+    ObjectSharedContext,
+    RestateDurableCallFuture,
+    RestateDurableFuture,
+    RestateDurableSleepFuture,
+    RunOptions,
+    SendHandle,
+)
+from odradek.endpoint import Application, app
+from odradek.exceptions import RetryableError, SdkInternalBaseException, TerminalError, is_internal_exception
+from odradek.logging import RestateLoggingFilter, getLogger
+from odradek.object import VirtualObject
+from odradek.retry_policy import InvocationRetryPolicy
+from odradek.service import Service
+
+__all__ = [
+    "Application",
+    "Context",
+    "InvocationRetryPolicy",
+    "ObjectContext",
+    "ObjectSharedContext",
+    "RestateDurableCallFuture",
+    "RestateDurableFuture",
+    "RestateDurableSleepFuture",
+    "RestateLoggingFilter",
+    "RetryableError",
+    "RunOptions",
+    "SdkInternalBaseException",
+    "SendHandle",
+    "Service",
+    "TerminalError",
+    "VirtualObject",
+    "app",
+    "as_completed",
+    "gather",
+    "getLogger",
+    "is_internal_exception",
+    "select",
+    "wait_completed",
+]

@@ -1,0 +1,57 @@
+"""Opens attempts of an application's handlers in this process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from odradek.declaration import ServiceDeclaration
+from odradek.driver.attempt import Attempt
+from odradek.handler import Handler
+from odradek.protocol.attempt import EngineSide, HandlerEnvironment, HandlerSide
+from odradek.protocol.messages import EngineMessage, Entry, Error, Start
+from odradek.vm import Machine
+
+NOT_FOUND: Final = 404
+
+
+class InProcessEndpoint:
+    """Implements `odradek.protocol.attempt.Endpoint` on the running event loop."""
+
+    def __init__(self, services: Mapping[str, ServiceDeclaration], environment: HandlerEnvironment) -> None:
+        self._environment = environment
+        self._handlers: dict[tuple[str, str], Handler[Any, Any]] = {
+            (service.name, handler.name): handler
+            for service in services.values()
+            for handler in service.handlers.values()
+        }
+
+    def start(
+        self, service: str, handler: str, start: Start, journal: Sequence[Entry], engine: EngineSide
+    ) -> HandlerSide:
+        """Opens an attempt; an unknown handler is answered with an `Error`.
+
+        Raises `ValueError` if the journal is not of `start.known_entries` entries, the first an `InputCommand`.
+        """
+        found = self._handlers.get((service, handler))
+        if found is None:
+            return Refusal(f"this application has no handler {service}/{handler}", engine)
+        return Attempt(found, Machine(found.target, start, journal), engine, self._environment)
+
+
+class Refusal:
+    """An attempt that fails before any user code runs."""
+
+    def __init__(self, reason: str, engine: EngineSide) -> None:
+        self._handle = asyncio.get_running_loop().call_soon(engine.send, (Error(NOT_FOUND, reason),))
+
+    def deliver(self, messages: Sequence[EngineMessage]) -> None:
+        """Nothing waits."""
+
+    def close_input(self) -> None:
+        """Nothing waits."""
+
+    def abort(self) -> None:
+        """Takes the refusal back if it was not sent yet."""
+        self._handle.cancel()
