@@ -36,9 +36,17 @@ class Clock(Protocol):
 class Gateway(Protocol):
     """A node, seen from its doors."""
 
-    clock: Clock
-    log: Log
-    partitions: int
+    @property
+    def clock(self) -> Clock:
+        """Time."""
+
+    @property
+    def log(self) -> Log:
+        """The node's own log."""
+
+    @property
+    def partitions(self) -> int:
+        """How many partitions the cluster has."""
 
     @property
     def schema(self) -> Schema:

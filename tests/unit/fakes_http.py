@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from typing import cast
 
 import httpx
 
@@ -17,7 +18,7 @@ from odradek.protocol.manifest import (
     ServiceManifest,
     ServiceType,
 )
-from odradek_engine.gateway import QueryError, Reply
+from odradek_engine.gateway import Clock, QueryError, Reply
 from odradek_engine.ingress.limits import IngressLimits
 from odradek_engine.ingress.server import IngressServer
 from odradek_engine.log.port import Log
@@ -141,7 +142,7 @@ class FakeGateway:
 
     def __init__(self, answer: Callable[[AnyCommand], AnyOutcome | None] = echo, log: Log | None = None) -> None:
         self.answer = answer
-        self.clock = FakeClock()
+        self.clock: Clock = FakeClock()
         self.schema = make_schema()
         self.kafka_clusters: Mapping[str, KafkaCluster] = {}
         self.subscriptions: Mapping[str, Subscription] = {}
@@ -151,12 +152,7 @@ class FakeGateway:
         self.replies: list[Reply] = []
         self.rows: Sequence[Mapping[str, object]] | QueryError = []
         self._random = 0
-        self._log = log
-
-    @property
-    def log(self) -> Log:
-        assert self._log is not None, "this test has no log"
-        return self._log
+        self.log = cast(Log, log)
 
     def random_bytes(self, count: int) -> bytes:
         self._random += 1
@@ -216,3 +212,11 @@ async def speak(port: int, *parts: bytes, end: bool = False) -> bytes:
         return await asyncio.wait_for(reader.read(-1), 10)
     finally:
         writer.close()
+
+
+async def until(condition: Callable[[], object], deadline_seconds: float = 10) -> None:
+    """Returns when the condition holds."""
+    end = asyncio.get_running_loop().time() + deadline_seconds
+    while not condition():
+        assert asyncio.get_running_loop().time() < end, "the condition never came true"
+        await asyncio.sleep(0.001)

@@ -294,7 +294,7 @@ print(sorted(heavy & set(sys.modules)))
 
 
 def test_the_process_itself() -> None:
-    command = [sys.executable, "-m", "odradek_engine.cli"]
+    command = [sys.executable, "-m", "odradek"]
     version = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True)
     assert version.stdout.startswith("odradek ")
     wrong = subprocess.run([*command, "topic"], capture_output=True, text=True)
@@ -303,7 +303,7 @@ def test_the_process_itself() -> None:
 
 
 def test_without_the_servers_packages_it_says_what_to_install() -> None:
-    script = "import sys; sys.modules['click'] = None; from odradek_engine.cli import main; main()"
+    script = "import sys; sys.modules['click'] = None; from odradek.__main__ import main; main()"
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert result.returncode == 1
-    assert result.stderr == "odradek: the command needs the server's packages: pip install 'odradek[server]'\n"
+    assert result.stderr == "odradek: click is not installed; the command needs: pip install 'odradek[server]'\n"

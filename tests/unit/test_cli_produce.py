@@ -1,5 +1,6 @@
 import io
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,8 +15,9 @@ from odradek_engine.cli.admin_client import AdminClient, Endpoints
 from odradek_engine.cli.progress import Progress
 from odradek_engine.cli.record_batches import Batch, read_batches
 from odradek_engine.cli.record_lines import BadLine, json_lines, separated
-from odradek_engine.cli.record_producer import RecordProducer, is_producer_id, new_producer_id
+from odradek_engine.cli.record_producer import RecordProducer
 from odradek_engine.cli.root import root
+from odradek_engine.ulid import ulid_time_ms
 
 
 class Topic:
@@ -198,15 +200,16 @@ def test_a_run_that_gave_up_can_be_gone_on_with(admin: FakeAdmin, topic: Topic) 
 
 def test_bad_options(admin: FakeAdmin) -> None:
     assert "has no unit" in produce(admin, "--timeout", "5").stderr
-    assert "is not a producer id" in produce(admin, "--producer-id", "me").stderr
+    assert "is not a ULID" in produce(admin, "--producer-id", "me").stderr
 
 
-def test_producer_ids_carry_the_time_of_their_making() -> None:
-    assert new_producer_id(0, 0) == "0" * 26
-    assert new_producer_id((1 << 48) - 1, (1 << 80) - 1) == "7" + "Z" * 25
-    assert new_producer_id(1_469_918_176_385, 0)[:10] == "01ARYZ6S41"
-    assert is_producer_id(new_producer_id(1_469_918_176_385, 12345))
-    assert not is_producer_id("8" + "0" * 25)
+def test_each_run_is_a_producer_of_its_own(admin: FakeAdmin) -> None:
+    before_ms = time.time_ns() // 1_000_000
+    produce(admin, lines="a\t1\n")
+    produce(admin, lines="a\t1\n")
+    first, second = (request.body["producer_id"] for request in admin.requests)
+    assert first != second
+    assert before_ms <= ulid_time_ms(first) <= time.time_ns() // 1_000_000
 
 
 class Trickle(io.RawIOBase):

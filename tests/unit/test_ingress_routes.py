@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from fakes_http import make_schema
 
-from odradek.protocol.ids import format_invocation_id
+from odradek.protocol.ids import format_awakeable_id, format_invocation_id
 from odradek_engine.ingress.responses import RequestError
 from odradek_engine.ingress.routes import (
     AwakeableRoute,
@@ -20,8 +20,8 @@ from odradek_engine.partition.routing import new_invocation_id
 
 SCHEMA = make_schema()
 INVOCATION = "inv_1gA1bkjbSDNe5Oe8AYv0PhmXuI38GnZKGV"
-AWAKEABLE = "sign_1qGCIBsrsIMHlTkMdhJMYKO7_MYtfEOe-AAAAEQ"
 RAW_ID = bytes.fromhex("a8608806caec20c1e54a431d84931828eeff318b5f10e7be")
+AWAKEABLE = format_awakeable_id(RAW_ID, 17)
 BAD_PATH = "bad path, expected either /:service-name/:handler or /:object-name/:object-key/:handler"
 
 

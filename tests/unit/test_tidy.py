@@ -16,6 +16,8 @@ MAX_LINE_LENGTH = 120
 
 FORBIDDEN_WORDS = {"util", "utils", "helper", "helpers", "manager", "managers"}
 LEFT_LYING = re.compile(r"#\s*(TODO|FIXME|XXX|HACK)\b")
+PRAGMA = re.compile(r"  # (noqa|type: ignore|fmt:).*$")
+"""A note to a tool does not count towards a line's length."""
 MAY_PRINT = ("engine/odradek_engine/cli/",)
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -37,8 +39,9 @@ def sources() -> list[Source]:
 
 
 def words(name: str) -> set[str]:
-    """`RowManager` and `row_manager` are made of row and manager."""
-    return set(re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name).lower().split("_"))
+    """`RowManager` and `row_manager` are made of row and manager; a context manager is one word."""
+    snake = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name).lower()
+    return set(re.sub(r"context_(managers?)", r"context\1", snake).split("_"))
 
 
 def too_long(source: Source, tree: ast.Module) -> Iterator[str]:
@@ -46,8 +49,9 @@ def too_long(source: Source, tree: ast.Module) -> Iterator[str]:
     if len(lines) > MAX_MODULE_LINES:
         yield f"{source.path} has {len(lines)} lines: at most {MAX_MODULE_LINES}"
     for number, line in enumerate(lines, start=1):
-        if len(line) > MAX_LINE_LENGTH:
-            yield f"{source.path}:{number} has {len(line)} characters: at most {MAX_LINE_LENGTH}"
+        length = len(PRAGMA.sub("", line))
+        if length > MAX_LINE_LENGTH:
+            yield f"{source.path}:{number} has {length} characters: at most {MAX_LINE_LENGTH}"
     for node in ast.walk(tree):
         if isinstance(node, Function):
             length = (node.end_lineno or node.lineno) - node.lineno + 1
@@ -94,7 +98,8 @@ def complaints(of: list[Source]) -> list[str]:
 def test_the_tree_is_tidy() -> None:
     found = sources()
     assert any(source.packaged for source in found)
-    assert complaints(found) == []
+    untidy = complaints(found)
+    assert not untidy, "\n".join(untidy)
 
 
 def test_planted_untidiness_is_found() -> None:
@@ -121,6 +126,7 @@ def test_what_is_tidy_is_left_in_peace() -> None:
         ("sdk/odradek/a.py", '"""A."""\ndef f():\n' + "    pass\n" * 59),
         ("engine/odradek_engine/cli/a.py", '"""A."""\nprint(1)'),
         ("sdk/odradek/a.py", '"""A."""\nfrom contextlib import contextmanager\n\n@contextmanager\ndef f(): ...'),
+        ("sdk/odradek/context_managers.py", '"""A."""'),
         ("tests/unit/a.py", "print(1)"),
     ):
         assert complaints([Source(path, text)]) == []

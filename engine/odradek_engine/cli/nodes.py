@@ -99,7 +99,7 @@ def dev(
                 ReadinessWatch(config).start()
             context.exit(node_runner()(config, app_files))
     options = _as_arguments(config_file, flags)
-    command = [sys.executable, "-m", "odradek_engine.cli", "dev", *map(str, app_files), "--no-reload", *options]
+    command = [sys.executable, "-m", "odradek", "dev", *map(str, app_files), "--no-reload", *options]
     folders = sorted({path.absolute().parent for path in app_files})
     context.exit(Supervisor(config, command, folders).run())
 

@@ -18,7 +18,8 @@ from odradek_engine.cli.pairs import read_pairs
 from odradek_engine.cli.progress import Progress
 from odradek_engine.cli.record_batches import ByteStream, read_batches
 from odradek_engine.cli.record_lines import BadLine, LineReader, json_lines, separated
-from odradek_engine.cli.record_producer import GaveUp, RecordProducer, is_producer_id, new_producer_id
+from odradek_engine.cli.record_producer import GaveUp, RecordProducer
+from odradek_engine.ulid import RANDOM_BYTES, MalformedUlid, make_ulid, ulid_time_ms
 
 DEFAULT_SEPARATOR: Final = "\t"
 DEFAULT_PATIENCE: Final = "5m"
@@ -41,9 +42,11 @@ def _read_separator(_context: click.Context, _option: click.Parameter, text: str
 
 def _read_producer_id(_context: click.Context, _option: click.Parameter, text: str | None) -> str:
     if text is None:
-        return new_producer_id(time.time_ns() // 1_000_000, secrets.randbits(80))
-    if not is_producer_id(text):
-        raise click.BadParameter(f"'{text}' is not a producer id: 26 characters, as a run that gave up shows it")
+        return make_ulid(time.time_ns() // 1_000_000, secrets.token_bytes(RANDOM_BYTES))
+    try:
+        ulid_time_ms(text)
+    except MalformedUlid as error:
+        raise click.BadParameter(str(error)) from None
     return text
 
 

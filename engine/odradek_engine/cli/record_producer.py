@@ -6,7 +6,6 @@ drops what it has already: so nothing is lost or doubled, whenever the node dies
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Final
 
@@ -20,23 +19,9 @@ LONGEST_WAIT_S: Final = 2.0
 PASSING_STATUSES: Final = frozenset((408, 425, 429, 500, 502, 503, 504))
 """What a node that starts, stops or is busy may answer; anything else will not change by asking again."""
 
-_ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_PRODUCER_ID: Final = re.compile(f"[0-7][{_ALPHABET}]{{25}}")
-
 
 class GaveUp(click.ClickException):
     """A batch was not acknowledged in time; whether it is in the topic is unknown."""
-
-
-def new_producer_id(now_ms: int, random_bits: int) -> str:
-    """A ULID: 48 bits of time, by which a node bounds how far it looks back, then 80 random ones."""
-    number = (now_ms & (1 << 48) - 1) << 80 | random_bits & (1 << 80) - 1
-    return "".join(_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
-
-
-def is_producer_id(text: str) -> bool:
-    """Whether the text is a ULID."""
-    return _PRODUCER_ID.fullmatch(text) is not None
 
 
 class RecordProducer:

@@ -33,4 +33,5 @@ class IngressLimits(msgspec.Struct, frozen=True, kw_only=True):
     write_seconds: int = 60
     """Without the client taking any of its responses; after it the connection is dropped."""
     linger_seconds: int = 3
-    """For a client to read a refusal while it still sends; after it the connection is dropped."""
+    """For a client to read a refusal while it still sends, and for answers to one that sends no more; after it the
+    connection is dropped."""

@@ -129,6 +129,7 @@ class HttpConnection(asyncio.Protocol):
         self._reading_paused = False
         self._writing_paused = False
         self._discarding = False
+        self._input_ended = False
         self._continue_due = False
         self._active_second = shared.second
         self._begin_message()
@@ -158,12 +159,12 @@ class HttpConnection(asyncio.Protocol):
         self._discarding = True
 
     def eof_received(self) -> bool:
-        """The client sends no more; what it asked for is still answered."""
-        if self._discarding or not (self._running or self._waiting):
+        """The client sends no more; what is answered within the linger time still reaches it."""
+        if self._in_message or not self._running:
             return False
-        self._running[-1].keep_alive = False
-        if self._waiting:
-            self._waiting[-1].keep_alive = False
+        self._discarding = self._input_ended = True
+        self._active_second = self._shared.second
+        (self._waiting or self._running)[-1].keep_alive = False
         return True
 
     def pause_writing(self) -> None:
@@ -362,7 +363,7 @@ class HttpConnection(asyncio.Protocol):
             exchange.connection = None
         self._running.clear()
         self._waiting.clear()
-        if self._discarding and not self._transport.is_closing() and self._transport.can_write_eof():
+        if self._discarding and not self._input_ended and self._transport.can_write_eof():
             # Closing at once would reset the connection under a client that still sends, before it reads the answer.
             self._active_second = self._shared.second
             self._transport.write_eof()
@@ -405,7 +406,7 @@ class HttpConnection(asyncio.Protocol):
             if silent_seconds > limits.write_seconds:
                 self._transport.abort()
         elif self._discarding:
-            if not self._running and silent_seconds > limits.linger_seconds:
+            if silent_seconds > limits.linger_seconds:
                 self._transport.abort()
         elif self._in_message:
             head_late = not self._head_complete and self._shared.second - self._begin_second > limits.head_seconds

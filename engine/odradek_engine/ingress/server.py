@@ -18,11 +18,17 @@ class IngressServer:
 
     def __init__(self, gateway: Gateway, limits: IngressLimits, counters: IngressCounters) -> None:
         self._gateway = gateway
+        self.counters = counters
         self._connections = Connections(Dispatcher(gateway, limits, counters), limits, counters)
         self._server: asyncio.Server | None = None
         self._ticking: asyncio.TimerHandle | None = None
         self.port = 0
         """The port that is listened on, once started."""
+
+    @property
+    def open_connections(self) -> int:
+        """How many clients are connected."""
+        return len(self._connections.open)
 
     async def start(self, host: str, port: int) -> None:
         """Takes requests from now on; raises `CannotListen`. Port 0 takes a free one."""

@@ -40,7 +40,8 @@ _T = TypeVar("_T")
 
 def since(timestamp_ms: int) -> OffsetSpec:
     """Asks for the first offset whose record is at least that young."""
-    return OffsetSpec.for_timestamp(timestamp_ms)
+    spec: OffsetSpec = OffsetSpec.for_timestamp(timestamp_ms)
+    return spec
 
 
 class KafkaAdmin:

@@ -101,7 +101,8 @@ class KafkaReader:
         self._records.extend(records)
         self._reached = max(self._reached, reached)
         self._error = self._error or error
-        self._wake()
+        if self._records or self._error is not None:
+            self._wake()
 
     # On the reading thread
 
@@ -153,8 +154,10 @@ class KafkaReader:
             self._closing = True
 
     def _wait_for_room(self) -> None:
-        while self._taken_bytes - self._given_bytes > AHEAD_BYTES_MAX and not self._closing:
+        while not self._closing:
             self._room.clear()
+            if self._taken_bytes - self._given_bytes <= AHEAD_BYTES_MAX:
+                return
             self._room.wait(POLL_SECONDS)
 
 

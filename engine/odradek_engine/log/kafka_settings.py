@@ -38,7 +38,7 @@ CONSUMER: Mapping[str, str | int | bool] = {
     "fetch.max.bytes": 2 * RECORD_BYTES_MAX,
     "receive.message.max.bytes": 3 * RECORD_BYTES_MAX,
     "queued.max.messages.kbytes": 16 * 1024,
-    "queued.min.messages": 10_000,
+    "fetch.queue.backoff.ms": 5,
     "topic.metadata.refresh.interval.ms": 60_000,
 }
 

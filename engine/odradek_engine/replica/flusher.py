@@ -27,6 +27,9 @@ class Flushable(Protocol):
     def position(self) -> Position:
         """The journal position that the pending rows reach."""
 
+    def stored(self, position: Position) -> None:
+        """The store has everything up to a position."""
+
 
 class Flusher:
     """The one writer of the store."""
@@ -56,12 +59,15 @@ class Flusher:
             return
         batch: list[Change] = []
         written = []
+        positions = []
         for partition in self._waiting.values():
             for table, key, row in partition.pending.drain():
                 change = table.change(key, row)
                 batch.append(change)
                 written.append((table, key, row, change))
-            batch.append(position_change(partition.partition, partition.position()))
+            position = partition.position()
+            batch.append(position_change(partition.partition, position))
+            positions.append((partition, position))
         self._waiting.clear()
         try:
             self._store.write(batch)
@@ -72,6 +78,8 @@ class Flusher:
             return
         for table, key, row, change in written:
             table.written(key, row, 0 if change[2] is None else len(change[2]))
+        for partition, position in positions:
+            partition.stored(position)
 
     def close(self) -> None:
         """Writes what waits, and nothing more."""

@@ -108,6 +108,11 @@ class Leader:
         """Where the acknowledged part of the term stands."""
         return Fence(self.term.announcement, self.term.epoch, self.acknowledged_index + 1)
 
+    @property
+    def settled(self) -> bool:
+        """Whether every record is acknowledged."""
+        return not self._in_flight
+
     # --- turns ---
 
     def take_turn(self) -> None:

@@ -76,6 +76,8 @@ class Processor:
         self.queue: deque[Submission] = deque()
         self.pending = Pending()
         self.tables = Tables(self.partition, fittings.store)
+        self.stored_offset = 0
+        """The journal offset that the tables in the store have reached."""
         self._journal = journal
         self._surroundings = surroundings
         self._fittings = fittings
@@ -109,10 +111,6 @@ class Processor:
         if self._leader is not None:
             self._fittings.conduct.rounds.mark(self._leader)
 
-    def submit_lazily(self, command: c.AnyCommand) -> None:
-        """Queues what can ride with the next turn."""
-        self.queue.append(Submission(command, None))
-
     def position(self) -> Position:
         """The journal position that the pending rows reach."""
         leader = self._leader
@@ -134,6 +132,15 @@ class Processor:
             journal.topic_id,
             journal.partitions,
         )
+
+    def stored(self, position: Position) -> None:
+        """The store has everything up to a position."""
+        self.stored_offset = position.offset
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits and nothing is under way."""
+        return not self.queue and (self._leader is None or self._leader.settled)
 
     def heartbeat(self, silence: float) -> None:
         """Keeps the journal from falling silent."""

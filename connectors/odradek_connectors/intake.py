@@ -1,0 +1,173 @@
+"""Feeds the records of one source partition to the gateway.
+
+Owns the window of what is under way. Nothing is skipped: what cannot be sent now (no room, no handler) or was not
+taken (a broken chain) is sent again from here, so a source reads each record once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+from odradek_connectors.backoff import Backoff
+from odradek_connectors.record_commands import RecordCommands, Refusal
+from odradek_connectors.reports import Health
+from odradek_connectors.window import Slot, Window, WindowLimits
+from odradek_engine.gateway import Gateway, Overloaded
+from odradek_engine.log.port import Record
+from odradek_engine.model.outcomes import Refused
+from odradek_engine.model.registry import HandlerSchema
+from odradek_engine.model.rows import Subscription
+
+RECORDS_PER_PASS: Final = 128
+"""So many records are sent before other work of the loop has its turn."""
+OVERLOAD_PAUSE_SECONDS: Final = 0.01
+DEFAULT_LIMITS: Final = WindowLimits()
+
+_GAP: Final = 409
+_TRY_AGAIN: Final = frozenset((_GAP, 429, 503))
+"""Refusals that say nothing about the record itself."""
+
+
+class Intake:
+    """The way from one source partition into the engine. `topic_id` and `start`: which topic, and from where on."""
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        subscription: Subscription,
+        partition: int,
+        start: int,
+        health: Health,
+        limits: WindowLimits = DEFAULT_LIMITS,
+    ) -> None:
+        self.partition = partition
+        self._gateway = gateway
+        self._subscription = subscription
+        self._health = health
+        self._commands = RecordCommands(subscription, partition, gateway.partitions)
+        self._window = Window(start, self._moved, self._broke, limits)
+        self._refusals: dict[int, Refusal] = {}
+        self._backoff = Backoff()
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.Handle | None = None
+        self._waiting: asyncio.Future[None] | None = None
+        self._closed = False
+
+    @property
+    def position(self) -> int:
+        """Where reading goes on."""
+        return self._window.position
+
+    @property
+    def committable(self) -> int:
+        """Every record before this offset is taken, durably."""
+        return self._window.committable
+
+    @property
+    def room(self) -> int:
+        """How many records to read next; at least one after `take` has returned."""
+        return self._window.room
+
+    async def take(self, records: Sequence[Record]) -> None:
+        """Sends records on their way; returns when there is room for more."""
+        self._window.add(records)
+        if self._timer is None:
+            self._send()
+        if self._window.room and self._window.next_unsent is None:
+            await asyncio.sleep(0)
+            return
+        await self._changed()
+
+    def reached(self, position: int) -> None:
+        """No further record stands before `position`."""
+        self._window.skip_to(position)
+
+    def close(self) -> None:
+        """Sends nothing more."""
+        self._closed = True
+        self._cancel_timer()
+        self._window.drop_unsent()
+
+    async def drain(self) -> None:
+        """After `close`: returns when all that was sent is taken, or can not be."""
+        while not self._window.empty and not self._window.is_broken:
+            await self._changed()
+
+    async def _changed(self) -> None:
+        self._waiting = self._loop.create_future()
+        try:
+            await self._waiting
+        finally:
+            self._waiting = None
+
+    def _wake(self) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    # --- sending ---
+
+    def _send(self) -> None:
+        """Sends what waits, as far as it goes now."""
+        self._timer = None
+        window = self._window
+        if self._closed or window.is_broken:
+            return
+        handler = self._gateway.schema.handler(self._subscription.service, self._subscription.handler)
+        if handler is None:
+            name = f"{self._subscription.service}/{self._subscription.handler}"
+            self._health.trouble(f"the handler {name} is not registered; its records wait", self.partition)
+            self._timer = self._loop.call_later(self._backoff.next(), self._send)
+            return
+        try:
+            self._send_some(window, handler)
+        except Overloaded:
+            self._timer = self._loop.call_later(OVERLOAD_PAUSE_SECONDS, self._send)
+            return
+        if window.next_unsent is not None:
+            self._timer = self._loop.call_soon(self._send)
+        elif window.room:
+            self._wake()
+
+    def _send_some(self, window: Window, handler: HandlerSchema) -> None:
+        now = self._gateway.clock.now_ms()
+        for _ in range(RECORDS_PER_PASS):
+            slot = window.next_unsent
+            if slot is None or window.is_broken:
+                return
+            refusal = self._refusals.get(slot.record.offset) if self._refusals else None
+            target, command = self._commands.ingest(slot.record, handler, now, window.last_sent, refusal)
+            self._gateway.submit(command, slot)
+            window.sent(target)
+
+    # --- answers ---
+
+    def _moved(self) -> None:
+        self._backoff.reset()
+        self._health.well(self.partition)
+        if self._waiting is not None and (self._window.half_empty or self._window.empty):
+            self._wake()
+
+    def _broke(self, record: Record, refused: Refused) -> None:
+        """A record was not taken: all that is under way is sent again, after a pause."""
+        self._health.counters.broken_chains += 1
+        self._health.trouble(f"the record at offset {record.offset} was refused: {refused.message}", self.partition)
+        if refused.code not in _TRY_AGAIN:
+            before = self._refusals.get(record.offset)
+            self._refusals[record.offset] = self._commands.refused(record, refused.message, before)
+        self._cancel_timer()
+        if self._closed:
+            self._wake()
+        else:
+            self._timer = self._loop.call_later(self._backoff.next(), self._begin_again)
+
+    def _begin_again(self) -> None:
+        self._refusals = {at: why for at, why in self._refusals.items() if at >= self._window.committable}
+        self._window.begin_again()
+        self._send()

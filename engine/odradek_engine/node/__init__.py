@@ -1,0 +1,5 @@
+"""A node: everything put together, and its life from start to stop."""
+
+from odradek_engine.node.run import run
+
+__all__ = ["run"]

@@ -1,0 +1,232 @@
+"""One node: log, store, partitions, attempts and doors, put together; and what the doors may ask of it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from odradek.endpoint import Application
+from odradek_engine.config import Config
+from odradek_engine.gateway import Reply
+from odradek_engine.invoker.attempts import Attempts
+from odradek_engine.log.port import Cleanup, Log, TopicSpec
+from odradek_engine.model.commands import AnyCommand, RegisterDeployment
+from odradek_engine.model.outcomes import AnyOutcome, Refused
+from odradek_engine.model.registry import Schema
+from odradek_engine.model.rows import KafkaCluster, Subscription
+from odradek_engine.node.applications import Applications, BadApplication
+from odradek_engine.node.identity import Identity, check_log, settle_identity
+from odradek_engine.node.logs import open_log
+from odradek_engine.node.partitions import Partitions
+from odradek_engine.node.system import HandlerThreads, SystemClock, SystemRandom
+from odradek_engine.node.upkeep import Upkeep
+from odradek_engine.partition import keys
+from odradek_engine.partition.decide.decision import Limits, Surroundings
+from odradek_engine.partition.routing import hash_key, partition_of
+from odradek_engine.partition.tables import ROW_TYPES, partition_prefix
+from odradek_engine.replica.flusher import Flusher
+from odradek_engine.replica.leader import Conduct
+from odradek_engine.replica.position import POSITIONS
+from odradek_engine.replica.processor import Fittings, Processor
+from odradek_engine.replica.recovery import Journal
+from odradek_engine.replica.release import Release
+from odradek_engine.replica.rounds import Rounds
+from odradek_engine.schema import EMPTY, build_schema, default_retry_policy
+from odradek_engine.store.port import Store, prefix_end
+from odradek_engine.store.rocks import RocksStore
+
+_log = logging.getLogger(__name__)
+
+REGISTRY_PARTITION: Final = 0
+DRAIN_SECONDS: Final = 5.0
+"""So long a stopping node waits for what it has accepted to be acknowledged."""
+
+
+class Node:
+    """Implements `Gateway`. Start it, and stop it, once."""
+
+    def __init__(self, config: Config, applications: Sequence[Application], on_failure: Callable[[Exception], None]) -> None:
+        self.config = config
+        self.clock = SystemClock()
+        self.partitions = 0
+        self.log: Log
+        self._random = SystemRandom()
+        self._threads = HandlerThreads(self.clock)
+        self._applications = Applications(applications, self._threads)
+        self._on_failure = on_failure
+        self._schema = EMPTY
+        self._clusters: dict[str, KafkaCluster] = {}
+        self._subscriptions: dict[str, Subscription] = {}
+        self.store: Store
+        self._flusher: Flusher
+        self._processors = Partitions(self._registry_changed)
+        self.attempts = Attempts(
+            self.clock,
+            self._processors.submit_inner,
+            lambda: self._schema,
+            self._applications.endpoint_of,
+            config.worker.invoker.concurrent_invocations_limit,
+        )
+        self.processors = self._processors.processors
+        self.journal_topic = f"{config.cluster_name}.journal"
+        self.cleanup_seconds = config.worker.cleanup_interval_ms / 1000
+        self.check_silence = self.attempts.check_silence
+        self._upkeep = Upkeep(self)
+
+    # --- life ---
+
+    async def start(self) -> None:
+        """Opens the log and the tables, leads every partition, makes the applications known."""
+        config = self.config
+        kind = "embedded" if config.embedded else "kafka"
+        check_log(config.base_dir, kind, config.cluster_name)  # type: ignore[arg-type]
+        self.log = await open_log(config)
+        wanted = Identity(kind, config.cluster_name, await self.log.cluster_id(), config.num_partitions)  # type: ignore[arg-type]
+        identity = settle_identity(config.base_dir, wanted)
+        self.partitions = identity.partitions
+        journal_topic = self.journal_topic
+        await self.log.ensure_topics(
+            [TopicSpec(journal_topic, self.partitions, Cleanup.NEVER_BY_TIME, log_append_time=True)]
+        )
+        self.store = await asyncio.to_thread(RocksStore, config.base_dir / "tables", [*ROW_TYPES, POSITIONS])
+        self._flusher = Flusher(self.store, config.storage.flush_interval_ms / 1000, self._on_failure)
+        await self._open_partitions(identity, journal_topic)
+        await asyncio.gather(*(processor.lead() for processor in self.processors))
+        self._registry_changed()
+        await self._register_applications()
+        self._upkeep.start()
+
+    async def _open_partitions(self, identity: Identity, topic: str) -> None:
+        config = self.config
+        fittings = Fittings(
+            node=config.node_name,
+            store=self.store,
+            flusher=self._flusher,
+            conduct=Conduct(
+                self.clock,
+                Rounds(asyncio.get_running_loop(), self.log.rounds_in_flight),
+                config.worker.max_command_batch_size,
+                confirm_negatives=not self.log.single_process,
+            ),
+            queue_length=config.worker.internal_queue_length,
+            queue_attempt=self.attempts.queue,
+            abort_attempts=self.attempts.abort_all,
+            on_halt=self._on_failure,
+        )
+        info = await self.log.topic(topic)
+        for partition in range(self.partitions):
+            journal = Journal(
+                self.log, identity.cluster_name, topic, info.id, identity.cluster_id, partition, self.partitions
+            )
+            self.processors.append(
+                Processor(
+                    journal,
+                    self._surroundings(partition),
+                    fittings,
+                    lambda number, arm: Release(number, self.attempts, self._processors, arm),
+                )
+            )
+
+    def _surroundings(self, partition: int) -> Surroundings:
+        config = self.config
+        return Surroundings(
+            partition=partition,
+            partitions=self.partitions,
+            random_bytes=self._random.random_bytes,
+            schema=lambda: self._schema,
+            default_retry=default_retry_policy(config),
+            limits=Limits(
+                eager_state_bytes=config.worker.invoker.eager_state_size_limit_bytes,
+                retained_bytes=config.storage.retained_size_per_partition_bytes,
+            ),
+        )
+
+    async def _register_applications(self) -> None:
+        for deployment in self._applications.deployments(self.clock.now_ms()):
+            outcome = await self.ask_registry(RegisterDeployment(deployment))
+            if isinstance(outcome, Refused):
+                raise BadApplication(outcome.message)
+
+    def _registry_changed(self) -> None:
+        tables = self.processors[REGISTRY_PARTITION].tables
+        self._schema = build_schema(
+            (row for _, row in tables.services.rows()), (row for _, row in tables.deployments.rows()), self.config
+        )
+        self._clusters = {row.name: row for _, row in tables.clusters.rows()}
+        self._subscriptions = {row.id: row for _, row in tables.subscriptions.rows()}
+
+    async def stop(self) -> None:
+        """Takes nothing more, lets what was accepted become durable, and leaves cleanly."""
+        self._upkeep.stop()
+        await self._drain()
+        await self._processors.stop()
+        for processor in self.processors:
+            self.attempts.abort_all(processor.partition)
+        self._flusher.close()
+        self._threads.close()
+        await asyncio.to_thread(self.store.sync)
+        self.store.close()
+        await self.log.close()
+
+    async def _drain(self) -> None:
+        deadline = self.clock.monotonic() + DRAIN_SECONDS
+        while self.clock.monotonic() < deadline:
+            if all(processor.idle for processor in self.processors):
+                return
+            await asyncio.sleep(0.005)
+
+    # --- Gateway ---
+
+    @property
+    def schema(self) -> Schema:
+        """What is registered now."""
+        return self._schema
+
+    @property
+    def kafka_clusters(self) -> Mapping[str, KafkaCluster]:
+        """Registered Kafka clusters by name."""
+        return self._clusters
+
+    @property
+    def subscriptions(self) -> Mapping[str, Subscription]:
+        """Subscriptions by id."""
+        return self._subscriptions
+
+    def random_bytes(self, count: int) -> bytes:
+        """Random bytes for new ids."""
+        return self._random.random_bytes(count)
+
+    def submit(self, command: AnyCommand, reply: Reply) -> None:
+        """Queues a command about an invocation at its partition; raises `Overloaded`."""
+        self._processors.submit(command, reply)
+
+    async def ask(self, command: AnyCommand) -> AnyOutcome:
+        """The same, awaited."""
+        return await self._ask(self._processors.route(command), command)
+
+    async def ask_registry(self, command: AnyCommand) -> AnyOutcome:
+        """Asks partition 0, which owns the registry."""
+        return await self._ask(self.processors[REGISTRY_PARTITION], command)
+
+    async def _ask(self, processor: Processor, command: AnyCommand) -> AnyOutcome:
+        future: asyncio.Future[AnyOutcome] = asyncio.get_running_loop().create_future()
+
+        def reply(outcome: AnyOutcome) -> None:
+            if not future.done():
+                future.set_result(outcome)
+
+        processor.submit(command, reply)
+        return await future
+
+    async def object_state(self, service: str, key: str) -> Mapping[bytes, bytes]:
+        """All durable state of an object."""
+        self._flusher.flush()
+        partition = partition_of(hash_key(key), self.partitions)
+        prefix = partition_prefix(partition) + keys.object_key(service, key)
+        return {
+            name[len(prefix) :]: msgspec.msgpack.decode(raw) for name, raw in self.store.scan("state", prefix, prefix_end(prefix))
+        }
