@@ -124,7 +124,7 @@ def _fetch_jars() -> Path:
 
 
 @contextlib.contextmanager
-def _broker() -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+def broker_process() -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """Runs a broker on free ports with data of its own; its address and process."""
     libs = _fetch_jars()
     with tempfile.TemporaryDirectory(prefix="odradek-kafka-") as scratch:
@@ -206,7 +206,7 @@ def main() -> None:
         signal.signal(number, lambda *_: stop.set())
     if arguments.until_stdin_closes:
         threading.Thread(target=_stop_at_end_of_input, args=(stop,), daemon=True).start()
-    with _broker() as (address, process):
+    with broker_process() as (address, process):
         print(address, flush=True)
         while not stop.wait(0.5):
             if process.poll() is not None:

@@ -13,7 +13,7 @@ from typing import Final
 from odradek_connectors.backoff import Backoff
 from odradek_connectors.record_commands import RecordCommands, Refusal
 from odradek_connectors.reports import Health
-from odradek_connectors.window import Slot, Window, WindowLimits
+from odradek_connectors.window import Window, WindowLimits
 from odradek_engine.gateway import Gateway, Overloaded
 from odradek_engine.log.port import Record
 from odradek_engine.model.outcomes import Refused
@@ -31,7 +31,7 @@ _TRY_AGAIN: Final = frozenset((_GAP, 429, 503))
 
 
 class Intake:
-    """The way from one source partition into the engine. `topic_id` and `start`: which topic, and from where on."""
+    """The way from one source partition into the engine. `start`: the first offset to read."""
 
     def __init__(
         self,
@@ -43,6 +43,7 @@ class Intake:
         limits: WindowLimits = DEFAULT_LIMITS,
     ) -> None:
         self.partition = partition
+        self._name = f"partition {partition}"
         self._gateway = gateway
         self._subscription = subscription
         self._health = health
@@ -122,13 +123,15 @@ class Intake:
         handler = self._gateway.schema.handler(self._subscription.service, self._subscription.handler)
         if handler is None:
             name = f"{self._subscription.service}/{self._subscription.handler}"
-            self._health.trouble(f"the handler {name} is not registered; its records wait", self.partition)
+            self._health.trouble(self._name, f"the handler {name} is not registered; its records wait")
             self._timer = self._loop.call_later(self._backoff.next(), self._send)
             return
         try:
             self._send_some(window, handler)
         except Overloaded:
             self._timer = self._loop.call_later(OVERLOAD_PAUSE_SECONDS, self._send)
+            return
+        if window.is_broken:
             return
         if window.next_unsent is not None:
             self._timer = self._loop.call_soon(self._send)
@@ -148,16 +151,17 @@ class Intake:
 
     # --- answers ---
 
-    def _moved(self) -> None:
+    def _moved(self, count: int) -> None:
+        self._health.counters.requests += count
+        self._health.well(self._name)
         self._backoff.reset()
-        self._health.well(self.partition)
         if self._waiting is not None and (self._window.half_empty or self._window.empty):
             self._wake()
 
     def _broke(self, record: Record, refused: Refused) -> None:
         """A record was not taken: all that is under way is sent again, after a pause."""
         self._health.counters.broken_chains += 1
-        self._health.trouble(f"the record at offset {record.offset} was refused: {refused.message}", self.partition)
+        self._health.trouble(self._name, f"the record at offset {record.offset} was refused: {refused.message}")
         if refused.code not in _TRY_AGAIN:
             before = self._refusals.get(record.offset)
             self._refusals[record.offset] = self._commands.refused(record, refused.message, before)

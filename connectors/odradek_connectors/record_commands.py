@@ -41,14 +41,13 @@ class Refusal:
 class RecordCommands:
     """Makes the commands for the records of one source partition."""
 
-    def __init__(self, subscription: Subscription, topic_id: str, partition: int, partitions: int) -> None:
+    def __init__(self, subscription: Subscription, partition: int, partitions: int) -> None:
         """`partitions`: how many the engine has."""
         self._subscription = subscription
-        self._topic_id = topic_id
         self._partition = partition
         self._partitions = partitions
         self._source = Source(SourceKind.SUBSCRIPTION, subscription=subscription.id)
-        self._identity = hashlib.sha256(f"{subscription.id}\0{topic_id}\0{partition}\0".encode())
+        self._identity = hashlib.sha256(f"{subscription.id}\0{subscription.topic_id}\0{partition}\0".encode())
         self._fixed_headers = (
             Header("restate.subscription.id", subscription.id),
             Header("kafka.topic", subscription.topic),
@@ -75,7 +74,9 @@ class RecordCommands:
                 key = raw_key.decode()
             except UnicodeDecodeError:
                 key = encoded_key
-                refusal = refusal or Refusal(f"the key of {self._name(record)} is not UTF-8, as an object's key must be")
+                refusal = refusal or Refusal(
+                    f"the key of {self._name(record)} is not UTF-8, as an object's key must be"
+                )
         target = Target(handler.kind, handler.service, handler.handler, key)
         retention = handler.journal_retention
         invocation = Invocation(
@@ -89,7 +90,7 @@ class RecordCommands:
         target_partition = partition_of_invocation(invocation.id, self._partitions)
         previous = last_sent.get(target_partition, FIRST_OF_CHAIN)
         command = Ingest(
-            SourceRecord(self._subscription.id, self._topic_id, self._partition, record.offset, previous),
+            SourceRecord(self._subscription.id, self._subscription.topic_id, self._partition, record.offset, previous),
             invocation,
             InputCommand(self._headers(record, encoded_key), value),
             None if refusal is None else refusal.reason,

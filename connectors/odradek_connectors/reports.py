@@ -12,61 +12,50 @@ import msgspec
 _log = logging.getLogger(__name__)
 
 
-class SubscriptionCounters:
+class SubscriptionCounters(msgspec.Struct):
     """What became of a subscription's records since the node started."""
 
-    __slots__ = ("broken_chains", "failed", "lost", "requests", "restarts")
-
-    def __init__(self) -> None:
-        self.requests = 0
-        """Records whose invocation is durable."""
-        self.failed = 0
-        """How many of them failed before they started."""
-        self.lost = 0
-        """Offsets that the source had deleted before they were read."""
-        self.broken_chains = 0
-        """How often records had to be sent again."""
-        self.restarts = 0
-        """How often reading failed and began anew."""
+    requests: int = 0
+    """Records that were taken."""
+    lost: int = 0
+    """Offsets that the source had deleted before they were read."""
+    broken_chains: int = 0
+    """How often records had to be sent again."""
+    restarts: int = 0
+    """How often reading failed and began anew."""
 
 
 class SubscriptionReport(msgspec.Struct, frozen=True):
-    """A subscription as it is now. `troubles`: by source partition, None for the whole; empty while all is well."""
+    """A subscription as it is now. `troubles`: what does not work, by where; empty while all is well."""
 
     subscription: str
     counters: SubscriptionCounters
-    troubles: dict[int | None, str]
+    troubles: dict[str, str]
 
     @property
     def status(self) -> str:
         """One line for people."""
-        texts = [
-            text if partition is None else f"partition {partition}: {text}"
-            for partition, text in sorted(self.troubles.items(), key=lambda item: -1 if item[0] is None else item[0])
-        ]
-        return "; ".join(texts) or "running"
+        return "; ".join(f"{where}: {text}" for where, text in self.troubles.items()) or "running"
 
 
 class Health:
-    """A subscription's counters and troubles, written by all that works for it."""
+    """A subscription's counters and troubles, written by all that works for it, on the loop's thread."""
 
     def __init__(self, subscription: str) -> None:
         self.subscription = subscription
         self.counters = SubscriptionCounters()
-        self._troubles: dict[int | None, str] = {}
+        self._troubles: dict[str, str] = {}
 
-    def trouble(self, text: str, partition: int | None = None) -> None:
+    def trouble(self, where: str, text: str) -> None:
         """Something does not work; it is being tried again."""
-        if self._troubles.get(partition) != text:
-            self._troubles[partition] = text
-            where = "" if partition is None else f", partition {partition}"
-            _log.warning("subscription %s%s: %s", self.subscription, where, text)
+        if self._troubles.get(where) != text:
+            self._troubles[where] = text
+            _log.warning("subscription %s, %s: %s", self.subscription, where, text)
 
-    def well(self, partition: int | None = None) -> None:
-        """It works again."""
-        if self._troubles.pop(partition, None) is not None:
-            where = "" if partition is None else f", partition {partition}"
-            _log.info("subscription %s%s: works again", self.subscription, where)
+    def well(self, where: str) -> None:
+        """It works."""
+        if self._troubles.pop(where, None) is not None:
+            _log.info("subscription %s, %s: works again", self.subscription, where)
 
     def lost(self, count: int, text: str) -> None:
         """Records are gone for good."""
@@ -75,4 +64,4 @@ class Health:
 
     def report(self) -> SubscriptionReport:
         """As it is now."""
-        return SubscriptionReport(self.subscription, self.counters, dict(self._troubles))
+        return SubscriptionReport(self.subscription, msgspec.structs.replace(self.counters), dict(self._troubles))

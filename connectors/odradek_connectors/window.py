@@ -55,12 +55,12 @@ class Slot:
 class Window:
     """What was read of one source partition and is not yet taken, in order.
 
-    `moved` is called when `committable` has moved; `broken` when a record was refused: nothing more should be sent
-    until `begin_again`.
+    `moved` is called with a count when that many more records are behind `committable`; `broken` when a record was
+    refused: nothing more should be sent until `begin_again`.
     """
 
     def __init__(
-        self, start: int, moved: Callable[[], None], broken: Callable[[Record, Refused], None], limits: WindowLimits
+        self, start: int, moved: Callable[[int], None], broken: Callable[[Record, Refused], None], limits: WindowLimits
     ) -> None:
         self._moved = moved
         self._broken = broken
@@ -153,14 +153,16 @@ class Window:
         if isinstance(outcome, Done):
             slot.taken = True
             if slot is self._slots[0]:
-                self._drop_taken()
-                self._moved()
+                self._moved(self._drop_taken())
         elif not self.is_broken:
             self.is_broken = True
             refusal = outcome if isinstance(outcome, Refused) else Refused(500, f"unexpected answer {outcome!r}")
             self._broken(slot.record, refusal)
 
-    def _drop_taken(self) -> None:
+    def _drop_taken(self) -> int:
         slots = self._slots
+        count = 0
         while slots and slots[0].taken:
             self._bytes -= slots.popleft().size
+            count += 1
+        return count

@@ -26,9 +26,7 @@ def default_retry_policy(config: Config) -> RetryPolicy:
     )
 
 
-def build_schema(
-    services: Iterable[RegisteredService], deployments: Iterable[Deployment], config: Config
-) -> Schema:
+def build_schema(services: Iterable[RegisteredService], deployments: Iterable[Deployment], config: Config) -> Schema:
     """The lookup made of what is registered."""
     by_name = {service.manifest.name: service for service in services}
     handlers = {
@@ -41,7 +39,9 @@ def build_schema(
 
 def _handler(service: ServiceManifest, handler: HandlerManifest, config: Config) -> HandlerSchema:
     invoker = config.worker.invoker
-    journal_retention = _first(handler.journal_retention, service.journal_retention, config.default_journal_retention_ms)
+    journal_retention = _first(
+        handler.journal_retention, service.journal_retention, config.default_journal_retention_ms
+    )
     private = _first(handler.ingress_private, service.ingress_private, False)
     rule = handler.input
     return HandlerSchema(
@@ -53,7 +53,9 @@ def _handler(service: ServiceManifest, handler: HandlerManifest, config: Config)
             handler.idempotency_retention, service.idempotency_retention, config.default_idempotency_retention_ms
         ),
         journal_retention=journal_retention,
-        inactivity_timeout=_first(handler.inactivity_timeout, service.inactivity_timeout, invoker.inactivity_timeout_ms),
+        inactivity_timeout=_first(
+            handler.inactivity_timeout, service.inactivity_timeout, invoker.inactivity_timeout_ms
+        ),
         abort_timeout=_first(handler.abort_timeout, service.abort_timeout, invoker.abort_timeout_ms),
         lazy_state=_first(handler.enable_lazy_state, service.enable_lazy_state, False),
         retry=_retry(service, handler, default_retry_policy(config)),

@@ -27,7 +27,13 @@ from odradek.context import (
     SendHandle,
 )
 from odradek.endpoint import Application, app
-from odradek.exceptions import RetryableError, SdkInternalBaseException, TerminalError, is_internal_exception
+from odradek.exceptions import (
+    HandlerMisuseError,
+    RetryableError,
+    SdkInternalBaseException,
+    TerminalError,
+    is_internal_exception,
+)
 from odradek.logging import RestateLoggingFilter, getLogger
 from odradek.object import VirtualObject
 from odradek.retry_policy import InvocationRetryPolicy
@@ -36,6 +42,7 @@ from odradek.service import Service
 __all__ = [
     "Application",
     "Context",
+    "HandlerMisuseError",
     "InvocationRetryPolicy",
     "ObjectContext",
     "ObjectSharedContext",

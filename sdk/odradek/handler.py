@@ -7,8 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from types import NoneType
-from typing import Any, Final, Generic, Literal, TypeVar, Union, get_args, get_origin
+from typing import Any, Final, Generic, Literal, TypeVar
 
 from odradek.context import HandlerType
 from odradek.exceptions import TerminalError
@@ -67,7 +66,7 @@ class HandlerOptions:
 
 @dataclass
 class HandlerIO(Generic[I, O]):
-    """Content types and serdes of a handler, and the types its function names (None: not named)."""
+    """Content types and serdes of a handler, and the types that its function names."""
 
     accept: str
     content_type: str
@@ -82,8 +81,9 @@ class HandlerIO(Generic[I, O]):
         """Takes over the types of the function and replaces default serdes by ones for these types."""
         parameters = list(signature.parameters.values())
         self.has_input = len(parameters) > 1
-        if self.has_input and parameters[-1].annotation is not inspect.Parameter.empty:
-            self.input_type = parameters[-1].annotation
+        if self.has_input:
+            annotation = parameters[-1].annotation
+            self.input_type = Any if annotation is inspect.Parameter.empty else annotation
         returned = signature.return_annotation
         self.has_output = returned is not None and returned is not inspect.Signature.empty
         if self.has_output:
@@ -172,8 +172,3 @@ def handler_from_callable(wrapper: HandlerType[I, O]) -> Handler[I, O]:
         name = getattr(wrapper, "__qualname__", repr(wrapper))
         raise ValueError(f"{name} is not a handler: decorate it with @<service>.handler(), or use generic_call")
     return handler
-
-
-def is_optional(annotation: Any) -> bool:
-    """True for `X | None`."""
-    return get_origin(annotation) in (Union, type(int | None)) and NoneType in get_args(annotation)

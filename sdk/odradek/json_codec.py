@@ -120,8 +120,8 @@ def _typed_decode(hint: Any, strict: bool) -> Decode | None:
 
 
 def is_untyped(hint: Any) -> bool:
-    """True for hints that say nothing about the value."""
-    return hint is None or hint is Any or hint is object
+    """True for hints that say nothing about a JSON document; bytes are for other serdes, not for JSON."""
+    return hint is None or hint is Any or hint is object or hint in _REFUSED
 
 
 def _is_optional(hint: Any) -> bool:

@@ -28,6 +28,8 @@ from odradek_engine.log.port import (
     TopicSpec,
     UnknownTopic,
 )
+from odradek_engine.log.simulated import SimulatedLog
+from odradek_engine.log.simulated_cluster import SimulatedCluster
 
 DEADLINE_S = 30.0
 
@@ -72,7 +74,15 @@ def open_log(request: pytest.FixtureRequest, tmp_path: Path) -> OpenLog:
     if request.param == "kafka":
         settings = KafkaSettings(request.getfixturevalue("kafka_bootstrap"))
         return lambda: connect_kafka_log(settings)
-    pytest.skip("not there yet")
+    clusters: list[SimulatedCluster] = []
+
+    async def open_simulated() -> Log:
+        loop = asyncio.get_running_loop()
+        clusters[:] = clusters or [SimulatedCluster(1, loop)]
+        clusters[0].scheduler = loop
+        return SimulatedLog(clusters[0])
+
+    return open_simulated
 
 
 @contextlib.asynccontextmanager

@@ -170,7 +170,7 @@ class FakeEngine:
 
     async def until(self, condition: Callable[[], Any]) -> None:
         async with asyncio.timeout(DEADLINE_S):
-            while not condition():
+            while not condition():  # noqa: ASYNC110  (the condition is the test's)
                 await asyncio.sleep(0)
 
     async def settle(self) -> None:

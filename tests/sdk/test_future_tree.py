@@ -28,9 +28,7 @@ S, F = Outcome.SUCCESS, Outcome.FAILURE
         (Combinator.ALL_SUCCEEDED_OR_FIRST_FAILED, {1: S, 2: S}, S),
     ],
 )
-def test_flat(
-    combinator: Combinator, completed: dict[NotificationKey, Outcome], expected: Outcome | None
-) -> None:
+def test_flat(combinator: Combinator, completed: dict[NotificationKey, Outcome], expected: Outcome | None) -> None:
     assert resolve(Future((1, 2), combinator=combinator), completed) is expected
 
 

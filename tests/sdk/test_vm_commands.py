@@ -94,9 +94,7 @@ def test_replayed_operation_emits_nothing_and_returns_the_same(
 
 
 @pytest.mark.parametrize(("operation", "command"), OPERATIONS, ids=NAMES)
-def test_another_operation_in_the_journal_is_a_mismatch(
-    operation: Callable[[Machine], Any], command: Command
-) -> None:
+def test_another_operation_in_the_journal_is_a_mismatch(operation: Callable[[Machine], Any], command: Command) -> None:
     stored = SleepCommand(1, 1, "x") if isinstance(command, RunCommand) else RunCommand(1, "stored step")
     vm = machine(stored)
     with pytest.raises(SdkInternalException):
@@ -224,7 +222,9 @@ class TestState:
 
     def test_replay_reads_as_it_was_journaled(self) -> None:
         """The first attempt had partial state, this one has all of it, and the other way round."""
-        vm = machine(GetLazyStateCommand(b"a", 1), GetEagerStateCommand(b"b", b"old"), state_map={b"a": b"9", b"b": b"9"})
+        vm = machine(
+            GetLazyStateCommand(b"a", 1), GetEagerStateCommand(b"b", b"old"), state_map={b"a": b"9", b"b": b"9"}
+        )
         assert state.get(vm, b"a", "") == (1, None)
         assert state.get(vm, b"b", "") == (0, b"old")
         vm = machine(GetEagerStateKeysCommand((b"x",)), GetLazyStateKeysCommand(1), partial=True)

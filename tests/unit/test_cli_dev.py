@@ -121,7 +121,8 @@ def test_a_port_in_use_is_said_at_once(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        result = run("dev", str(tmp_path / "app.py"), "--admin-port", str(port), "--base-dir", str(tmp_path / "data"))
+        others = ("--ingress-port", "0", "--node-port", "0", "--base-dir", str(tmp_path / "data"))
+        result = run("dev", str(tmp_path / "app.py"), "--admin-port", str(port), *others)
     assert result.exit_code == 1
     assert f"the admin port 127.0.0.1:{port} cannot be used" in result.stderr
     assert "--admin-port" in result.stderr

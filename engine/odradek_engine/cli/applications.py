@@ -37,5 +37,12 @@ def node_runner() -> RunNode:
         if (error.name or "").startswith("odradek"):
             raise
         raise click.ClickException(f"{error.name} is missing: pip install 'odradek[server]'") from None
-    run: RunNode = node.run
+
+    def run(config: Config, applications: Sequence[Path]) -> int:
+        try:
+            code: int = node.run(config, applications)
+        except node.CannotRun as error:
+            raise click.ClickException(str(error)) from None
+        return code
+
     return run

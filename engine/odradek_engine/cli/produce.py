@@ -23,6 +23,8 @@ from odradek_engine.ulid import RANDOM_BYTES, MalformedUlid, make_ulid, ulid_tim
 
 DEFAULT_SEPARATOR: Final = "\t"
 DEFAULT_PATIENCE: Final = "5m"
+LEAST_REQUEST_TIMEOUT_S: Final = 5.0
+"""A busy node gets that long for one answer, however short the patience is."""
 
 
 def _read_patience(_context: click.Context, _option: click.Parameter, text: str) -> float:
@@ -110,7 +112,10 @@ def produce(
         if as_json_lines
         else separated(separator or DEFAULT_SEPARATOR, required=separator is not None, headers=headers)
     )
-    with _open(source) as stream, connect(context, timeout_s=min(max(patience_s, 1.0), REQUEST_TIMEOUT_S)) as client:
+    with (
+        _open(source) as stream,
+        connect(context, timeout_s=min(max(patience_s, LEAST_REQUEST_TIMEOUT_S), REQUEST_TIMEOUT_S)) as client,
+    ):
         if stream.isatty():
             click.echo("one record a line, Ctrl-D ends", err=True)
         progress = Progress(topic, _size_of(stream), sys.stderr, time.monotonic)

@@ -159,9 +159,7 @@ class Attempts:
         endpoint = self._endpoint_of(target.service)
         if endpoint is None:
             message = f"the service '{target.service}' is not served by this node now"
-            self._submit(
-                partition, FailAttempt(live.invocation, live.attempt, AttemptFailure(500, message, "RT0011"))
-            )
+            self._submit(partition, FailAttempt(live.invocation, live.attempt, AttemptFailure(500, message, "RT0011")))
             return
         self._live[live.invocation] = live
         try:

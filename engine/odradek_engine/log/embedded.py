@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from odradek_engine.log import embedded_rows as rows
+from odradek_engine.log.checks import check_keys, check_size, check_topic, size_of, user_topic
 from odradek_engine.log.embedded_partition import EmbeddedPartition
 from odradek_engine.log.embedded_store import EmbeddedStore
 from odradek_engine.log.group_commit import Group, GroupCommit
@@ -25,16 +26,11 @@ from odradek_engine.log.port import (
     NewRecord,
     OffsetOutOfRange,
     Record,
-    RecordTooLarge,
     TopicExists,
     TopicInfo,
-    TopicMisconfigured,
     TopicSpec,
     UnknownTopic,
 )
-
-RECORD_BYTES_MAX = 40 * 1024 * 1024
-"""The largest record: value, key and headers."""
 
 TIME_SCAN_RECORDS = 2_000
 """How many records a search by time reads before it lets the loop go on."""
@@ -74,17 +70,15 @@ class EmbeddedLog:
                 if found is None:
                     await self._add_topic(spec, {})
                 else:
-                    _check_topic(spec, found)
+                    check_topic(spec, found.spec())
 
     async def create_topic(self, name: str, partitions: int, settings: Mapping[str, str] | None = None) -> TopicInfo:
         """See the port; of the settings, `cleanup.policy` and `message.timestamp.type` have an effect here."""
         settings = dict(settings or {})
-        cleanup = Cleanup.COMPACTED if settings.get("cleanup.policy") == "compact" else Cleanup.ORDINARY
-        log_append_time = settings.get("message.timestamp.type") == "LogAppendTime"
         async with self._topic_changes:
             if name in self._store.topics:
                 raise TopicExists(f"topic {name} is there already")
-            return await self._add_topic(TopicSpec(name, partitions, cleanup, log_append_time), settings)
+            return await self._add_topic(user_topic(name, partitions, settings), settings)
 
     async def topics(self) -> Sequence[TopicInfo]:
         """See the port."""
@@ -106,11 +100,9 @@ class EmbeddedLog:
         target = self._partition(topic, partition)
         if not records:
             return []
-        size = 0
         for record in records:
-            size += _checked_size(record)
-            if target.compacted and record.key is None:
-                raise LogError(f"{target.name} is compacted: a record without a key cannot go there")
+            check_keys(topic, target.cleanup, record)
+        size = sum(map(size_of, records))
         offsets: list[int] = []
         await self._commit(size, lambda group: offsets.extend(target.put(group, record) for record in records))
         target.durable_to(offsets[-1] + 1)
@@ -144,7 +136,7 @@ class EmbeddedLog:
     async def delete_before(self, topic: str, partition: int, offset: int) -> None:
         """See the port."""
         target = self._partition(topic, partition)
-        if target.compacted:
+        if target.cleanup is Cleanup.COMPACTED:
             raise LogError(f"{target.name} is compacted: its records cannot be deleted by offset")
         if offset > target.end:
             raise OffsetOutOfRange(f"{target.name} ends at {target.end}, asked to delete before {offset}")
@@ -162,7 +154,7 @@ class EmbeddedLog:
     async def drop_old_tombstones(self) -> None:
         """Removes what deleted a key of a compacted topic more than a day ago; for the start, before anyone reads."""
         for partition in self._store.partitions.values():
-            if partition.compacted:
+            if partition.cleanup is Cleanup.COMPACTED:
                 await self._commit(0, partition.drop_old_tombstones)
 
     def _partition(self, topic: str, partition: int) -> EmbeddedPartition:
@@ -234,7 +226,7 @@ class EmbeddedJournalWriter:
     __slots__ = ("_commits", "_listener", "partition")
 
     def __init__(self, commits: GroupCommit, partition: EmbeddedPartition, listener: JournalListener) -> None:
-        if partition.compacted:
+        if partition.cleanup is Cleanup.COMPACTED:
             raise LogError(f"{partition.name} is compacted: no journal can be there")
         self.partition = partition
         self._commits = commits
@@ -242,8 +234,7 @@ class EmbeddedJournalWriter:
 
     def append(self, value: bytes) -> None:
         """See the port; after a failure nothing is taken, and nobody is told again."""
-        if len(value) > RECORD_BYTES_MAX:
-            raise RecordTooLarge(f"a record of {len(value)} bytes is larger than {RECORD_BYTES_MAX}")
+        check_size(len(value))
         if self._listener is not None:
             self._commits.submit(_JournalAppend(self, value))
 
@@ -299,26 +290,5 @@ class EmbeddedReader:
         """See the port."""
 
 
-def _checked_size(record: NewRecord) -> int:
-    size = len(record.value or b"") + len(record.key or b"")
-    size += sum(len(name) + len(value) for name, value in record.headers)
-    if size > RECORD_BYTES_MAX:
-        raise RecordTooLarge(f"a record of {size} bytes is larger than {RECORD_BYTES_MAX}")
-    return size
-
-
 def _info(row: rows.TopicRow) -> TopicInfo:
     return TopicInfo(row.name, row.id, row.partitions)
-
-
-def _check_topic(spec: TopicSpec, found: rows.TopicRow) -> None:
-    """Raises `TopicMisconfigured` where a topic is not as it should be."""
-    settings = (
-        ("partitions", found.partitions, spec.partitions),
-        ("cleanup", found.cleanup.value, spec.cleanup.value),
-        ("log append time", found.log_append_time, spec.log_append_time),
-    )
-    for setting, is_now, wanted in settings:
-        if is_now != wanted:
-            text = f"topic {spec.name}: {setting} is {is_now}, needed is {wanted}"
-            raise TopicMisconfigured(f"{text}; configure what it was made with, or begin in an empty directory")

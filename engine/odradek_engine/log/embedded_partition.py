@@ -27,7 +27,7 @@ class EmbeddedPartition:
 
     def __init__(self, topic: rows.TopicRow, index: int) -> None:
         self.name = f"{topic.name}/{index}"
-        self.compacted = topic.cleanup is Cleanup.COMPACTED
+        self.cleanup = topic.cleanup
         self.begin = 0
         self.end = 0
         self._log_append_time = topic.log_append_time
@@ -58,7 +58,7 @@ class EmbeddedPartition:
         given_ms = record.timestamp_ms
         timestamp_ms = group.now_ms if given_ms is None or self._log_append_time else given_ms
         group.batch.put(rows.record_key(self._number, self._index, offset), rows.encode_record(record, timestamp_ms))
-        if self.compacted and record.key is not None:
+        if self.cleanup is Cleanup.COMPACTED and record.key is not None:
             self._replace_latest(group, record.key, offset, group.now_ms if record.value is None else 0)
         return offset
 
@@ -77,7 +77,7 @@ class EmbeddedPartition:
 
     def drop_old_tombstones(self, group: Group) -> None:
         """Removes the records that deleted a key long ago, but the partition's last (it tells where the end is)."""
-        if not self.compacted:
+        if self.cleanup is not Cleanup.COMPACTED:
             return
         for key, value in rows.scan(group.db, self._latest_prefix):
             offset, tombstone_ms = rows.decode_latest(value)

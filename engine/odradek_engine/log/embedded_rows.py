@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import msgspec
 from rocksdict import Rdict
 
-from odradek_engine.log.port import Cleanup, NewRecord, Record
+from odradek_engine.log.port import Cleanup, NewRecord, Record, TopicSpec
 
 FORMAT = 1
 FORMAT_KEY = b"f"
@@ -36,6 +36,10 @@ class TopicRow(msgspec.Struct, frozen=True, array_like=True):
     cleanup: Cleanup
     log_append_time: bool
     settings: dict[str, str] = {}
+
+    def spec(self) -> TopicSpec:
+        """What the topic was made as."""
+        return TopicSpec(self.name, self.partitions, self.cleanup, self.log_append_time)
 
 
 class _StoredRecord(msgspec.Struct, frozen=True, array_like=True):

@@ -58,6 +58,7 @@ class KafkaAdmin:
         try:
             return await asyncio.wrap_future(self._client.describe_cluster(request_timeout=REQUEST_SECONDS))
         except KafkaException as error:
+            self._client.poll(0)  # has librdkafka tell its own errors, which name the cause
             cause = self._first_failure or error.args[0].str()
             text = f"no Kafka broker answers at {self._settings.bootstrap_servers}: {cause}"
             raise LogUnavailable(text) from error

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from odradek_engine.log.checks import size_of
 from odradek_engine.log.kafka_producer import PolledProducer
-from odradek_engine.log.port import LogError, NewRecord
+from odradek_engine.log.port import LogError, NewRecord, RecordTooLarge
 
 
 class KafkaAppend:
@@ -23,6 +24,8 @@ class KafkaAppend:
 
     async def send(self, records: Sequence[NewRecord]) -> Sequence[int]:
         """Sends at least one record; the offsets once all are durable. On an error all of them are unknown."""
+        for record in records:
+            size_of(record)
         report = self._producer.reporter(self)
         for record in records:
             try:
@@ -35,6 +38,8 @@ class KafkaAppend:
             self._under_way += 1
         if self._under_way:
             await self._done
+        if isinstance(self._error, RecordTooLarge) and len(records) > 1:
+            raise LogError(f"{self._error}; the others of its append may be there")
         if self._error is not None:
             raise self._error
         return self._offsets

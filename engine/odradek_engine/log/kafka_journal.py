@@ -74,8 +74,8 @@ class KafkaJournalWriter:
         self._partition = partition
         self._listener: JournalListener | None = listener
         self._under_way = 0
-        self._producer = producers.current()
-        self._report: OnDelivery = self._producer.reporter(self)
+        self.producer = producers.current()
+        self._report: OnDelivery = self.producer.reporter(self)
 
     def append(self, value: bytes) -> None:
         """See the port; after a failure nothing is taken, and nobody is told again."""
@@ -84,7 +84,7 @@ class KafkaJournalWriter:
         if self._under_way == 0:
             self._begin_round()
         try:
-            self._producer.produce(self._topic, self._partition, value, self._report)
+            self.producer.produce(self._topic, self._partition, value, self._report)
         except RecordTooLarge:
             self._end_round_if_done()
             raise
@@ -111,19 +111,19 @@ class KafkaJournalWriter:
 
     def _begin_round(self) -> None:
         producer = self._producers.current()
-        if producer is not self._producer:
-            self._producer = producer
+        if producer is not self.producer:
+            self.producer = producer
             self._report = producer.reporter(self)
         self._producers.busy(producer, self)
 
     def _end_round_if_done(self) -> None:
         if self._under_way == 0:
-            self._producers.idle(self._producer, self)
+            self._producers.idle(self.producer, self)
 
     def _fail(self, error: LogError) -> None:
         listener, self._listener = self._listener, None
         if listener is None:
             return
-        self._producers.retire(self._producer)
-        self._producers.idle(self._producer, self)
+        self._producers.retire(self.producer)
+        self._producers.idle(self.producer, self)
         listener.failed(error)

@@ -60,6 +60,11 @@ class KafkaReader:
         return self._records[0].offset if self._records else self._reached
 
     @property
+    def ahead_bytes(self) -> int:
+        """How much was read ahead of the loop, about."""
+        return self._taken_bytes - self._given_bytes
+
+    @property
     def running(self) -> bool:
         """Whether its thread still runs."""
         return self._thread.is_alive()
@@ -156,7 +161,7 @@ class KafkaReader:
     def _wait_for_room(self) -> None:
         while not self._closing:
             self._room.clear()
-            if self._taken_bytes - self._given_bytes <= AHEAD_BYTES_MAX:
+            if self.ahead_bytes <= AHEAD_BYTES_MAX:
                 return
             self._room.wait(POLL_SECONDS)
 

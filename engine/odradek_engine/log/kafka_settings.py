@@ -6,10 +6,8 @@ from collections.abc import Mapping
 
 import msgspec
 
+from odradek_engine.log.checks import RECORD_BYTES_MAX
 from odradek_engine.log.port import LogError
-
-RECORD_BYTES_MAX = 40 * 1024 * 1024
-"""The largest record that the engine's topics take."""
 
 JOURNAL_DELIVERY_TIMEOUT_MS = 45_000
 """After that a journal record's fate counts as unknown; longer than a broker's death takes to be noticed."""

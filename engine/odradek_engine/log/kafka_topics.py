@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from odradek_engine.log.kafka_settings import RECORD_BYTES_MAX
+from odradek_engine.log.checks import RECORD_BYTES_MAX
 from odradek_engine.log.port import Cleanup, LogError, TopicInfo, TopicMisconfigured, TopicSpec
 
 REPLICATION_FACTOR = 3

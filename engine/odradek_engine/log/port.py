@@ -158,10 +158,13 @@ class Log(Protocol):
         """One topic; `UnknownTopic`."""
 
     def journal_writer(self, topic: str, partition: int, listener: JournalListener) -> JournalWriter:
-        """A fresh writer. What an earlier writer of this partition had under way may still turn up in the log."""
+        """A fresh writer; `UnknownTopic` unless `ensure_topics` saw the topic. What an earlier writer of this
+        partition had under way may still turn up in the log."""
 
     async def append(self, topic: str, partition: int, records: Sequence[NewRecord]) -> Sequence[int]:
-        """Appends to any other topic; their offsets once all are durable. On an error all of them are unknown."""
+        """Appends to any other topic; their offsets once all are durable. On an error all of them are unknown.
+
+        What one process appends to a partition is written in the order of the calls, except for what failed."""
 
     async def reader(self, topic: str, partition: int, offset: int) -> Reader:
         """A reader from `offset` on."""

@@ -65,7 +65,9 @@ def load_application(path: Path) -> Application:
     try:
         spec.loader.exec_module(module)
     except Exception as error:
-        raise BadApplication(f"{path} cannot be loaded: {_where(error, path)}{type(error).__name__}: {error}") from error
+        raise BadApplication(
+            f"{path} cannot be loaded: {_where(error, path)}{type(error).__name__}: {error}"
+        ) from error
     found = {key: value for key, value in vars(module).items() if isinstance(value, Application)}
     if "app" in found:
         return found["app"]

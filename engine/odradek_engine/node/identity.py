@@ -32,7 +32,9 @@ def read_identity(base: Path) -> Identity | None:
     try:
         return msgspec.json.decode(raw, type=Identity)
     except msgspec.DecodeError as error:
-        raise WrongDirectory(f"{base / _FILE} cannot be read ({error}): is {base} an Odradek data directory?") from error
+        raise WrongDirectory(
+            f"{base / _FILE} cannot be read ({error}): is {base} an Odradek data directory?"
+        ) from error
 
 
 def check_log(base: Path, log: Literal["embedded", "kafka"], cluster_name: str) -> None:

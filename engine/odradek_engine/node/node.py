@@ -49,7 +49,9 @@ DRAIN_SECONDS: Final = 5.0
 class Node:
     """Implements `Gateway`. Start it, and stop it, once."""
 
-    def __init__(self, config: Config, applications: Sequence[Application], on_failure: Callable[[Exception], None]) -> None:
+    def __init__(
+        self, config: Config, applications: Sequence[Application], on_failure: Callable[[Exception], None]
+    ) -> None:
         self.config = config
         self.clock = SystemClock()
         self.partitions = 0
@@ -228,5 +230,6 @@ class Node:
         partition = partition_of(hash_key(key), self.partitions)
         prefix = partition_prefix(partition) + keys.object_key(service, key)
         return {
-            name[len(prefix) :]: msgspec.msgpack.decode(raw) for name, raw in self.store.scan("state", prefix, prefix_end(prefix))
+            name[len(prefix) :]: msgspec.msgpack.decode(raw)
+            for name, raw in self.store.scan("state", prefix, prefix_end(prefix))
         }

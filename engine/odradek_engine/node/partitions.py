@@ -11,8 +11,6 @@ from odradek_engine.gateway import Reply
 from odradek_engine.model.commands import (
     AcknowledgeMessages,
     AnyCommand,
-    Ingest,
-    Invoke,
     PartitionMessage,
     ReceiveMessage,
 )
@@ -34,10 +32,8 @@ class Partitions:
 
     def route(self, command: AnyCommand) -> Processor:
         """The partition that owns the invocation which a command is about."""
-        if isinstance(command, Invoke | Ingest):
-            invocation = command.invocation.id
-        else:
-            invocation = command.invocation  # type: ignore[union-attr]
+        subject = command.invocation  # type: ignore[union-attr]
+        invocation: bytes = subject if isinstance(subject, bytes) else subject.id
         return self.processors[partition_of(partition_key_of(invocation), len(self.processors))]
 
     def submit(self, command: AnyCommand, reply: Reply) -> None:

@@ -26,7 +26,7 @@ def _leader_elected(_event: e.LeaderElected, _tables: Tables) -> None:
 def _invocation_created(event: e.InvocationCreated, tables: Tables) -> None:
     invocation = event.invocation
     tables.invocations.put(invocation.id, invocation)
-    tables.statuses.put(invocation.id, event.status)
+    tables.statuses.put(invocation.id, event.status, new=True)
     tables.append_journal(invocation.id, 0, JournalChunk(event.entries, invocation.created_at))
 
 
@@ -86,7 +86,7 @@ def _lock_changed(event: e.LockChanged, tables: Tables) -> None:
 
 
 def _inbox_pushed(event: e.InboxPushed, tables: Tables) -> None:
-    tables.inbox.put(keys.object_key(event.service, event.key) + keys.u64(event.sequence), event.entry)
+    tables.inbox.put(keys.object_key(event.service, event.key) + keys.u64(event.sequence), event.entry, new=True)
 
 
 def _inbox_removed(event: e.InboxRemoved, tables: Tables) -> None:
@@ -94,7 +94,7 @@ def _inbox_removed(event: e.InboxRemoved, tables: Tables) -> None:
 
 
 def _timer_set(event: e.TimerSet, tables: Tables) -> None:
-    tables.timers.put(keys.timer_key(event.timer), event.timer)
+    tables.timers.put(keys.timer_key(event.timer), event.timer, new=True)
 
 
 def _timer_cleared(event: e.TimerCleared, tables: Tables) -> None:
@@ -112,7 +112,7 @@ def _callers_answered(event: e.CallersAnswered, tables: Tables) -> None:
 
 
 def _message_sent(event: e.MessageSent, tables: Tables) -> None:
-    tables.outbox.put(keys.outbox_key(event.target, event.sequence), event.message)
+    tables.outbox.put(keys.outbox_key(event.target, event.sequence), event.message, new=True)
     tables.sequences.put(sent_to(event.target), event.sequence)
 
 

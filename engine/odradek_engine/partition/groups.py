@@ -13,7 +13,7 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 import msgspec
 
-from odradek_engine.partition.overlay import Changes, Entry, encode_row
+from odradek_engine.partition.overlay import Writes, encode_row
 from odradek_engine.store.port import Change, StoreReader, prefix_end
 
 R = TypeVar("R")
@@ -44,9 +44,11 @@ class _Group(Generic[R]):
 class GroupedTable(Generic[R]):
     """One grouped table of one partition. `keep_bytes`: how much of clean groups stays in memory."""
 
-    __slots__ = ("_changes", "_clean", "_clean_weight", "_decode", "_groups", "_keep_bytes", "_prefix", "_store", "name")
+    __slots__ = ("_clean", "_clean_weight", "_decode", "_groups", "_keep_bytes", "_prefix", "_store", "_writes", "name")
 
-    def __init__(self, name: str, row_type: Any, prefix: bytes, store: StoreReader, *, keep_bytes: int = 0) -> None:
+    def __init__(
+        self, name: str, row_type: Any, prefix: bytes, store: StoreReader, writes: Writes, *, keep_bytes: int = 0
+    ) -> None:
         self.name = name
         self._prefix = prefix
         self._store = store
@@ -55,11 +57,7 @@ class GroupedTable(Generic[R]):
         self._clean: OrderedDict[bytes, None] = OrderedDict()
         self._clean_weight = 0
         self._keep_bytes = keep_bytes
-        self._changes: list[Entry] = []
-
-    def record_in(self, changes: Changes) -> None:
-        """From now on writes belong to this turn."""
-        self._changes = changes.entries
+        self._writes = writes
 
     def get(self, group: bytes, key: bytes) -> R | None:
         """The newest row."""
@@ -81,7 +79,9 @@ class GroupedTable(Generic[R]):
         """The value derived from the group's rows; kept with them."""
         whole = self._whole(group)
         if whole.derived is None:
-            whole.derived = derive([(key, row) for key, row in sorted(whole.rows.items(), key=_first) if row is not None])
+            whole.derived = derive(
+                [(key, row) for key, row in sorted(whole.rows.items(), key=_first) if row is not None]
+            )
         return whole.derived
 
     def derived_now(self, group: bytes) -> Any:
@@ -96,7 +96,7 @@ class GroupedTable(Generic[R]):
             known = self._groups[group] = _Group(first)
         elif not known.dirty:
             self._unmark_clean(group, known)
-        self._changes.append((self, (group, key), row, known.rows.get(key, _ABSENT)))
+        self._writes.entries.append((self, (group, key), row, known.rows.get(key, _ABSENT)))
         known.rows[key] = row
         known.dirty.add(key)
 

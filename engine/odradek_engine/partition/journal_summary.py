@@ -34,7 +34,16 @@ class JournalSummary:
     `children`: invocation ids of everything called. `payload_bytes`: about what the entries weigh.
     """
 
-    __slots__ = ("arrived", "children", "command_count", "next_index", "open", "output", "payload_bytes", "unkeyed_children")
+    __slots__ = (
+        "arrived",
+        "children",
+        "command_count",
+        "next_index",
+        "open",
+        "output",
+        "payload_bytes",
+        "unkeyed_children",
+    )
 
     def __init__(self) -> None:
         self.next_index = 0

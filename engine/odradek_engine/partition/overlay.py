@@ -23,6 +23,8 @@ from odradek_engine.store.port import Change, StoreReader, prefix_end
 
 R = TypeVar("R")
 _ABSENT: Final[Any] = object()
+_BORN: Final[Any] = object()
+"""Hidden by a row that its event knows to be new, in the store too."""
 
 
 class Layered(Protocol):
@@ -42,6 +44,15 @@ Entry: TypeAlias = tuple[Layered, Any, Any, Any]
 """Table, key, row, the row that it hid in memory."""
 
 
+class Writes:
+    """Where the tables of a partition note what they write: the entries of the turn under way."""
+
+    __slots__ = ("entries",)
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+
+
 class Changes:
     """What one turn wrote."""
 
@@ -57,17 +68,19 @@ class Changes:
     def roll_back(self, mark: int) -> None:
         """Takes back everything since `mark`."""
         for table, key, _, hidden in reversed(self.entries[mark:]):
-            table.restore(key, hidden)
+            table.restore(key, _ABSENT if hidden is _BORN else hidden)
         del self.entries[mark:]
 
 
 class Pending:
     """Acknowledged rows on their way to the store."""
 
-    __slots__ = ("_rows",)
+    __slots__ = ("_born", "_rows")
 
     def __init__(self) -> None:
         self._rows: dict[tuple[Layered, Any], Any] = {}
+        self._born: set[tuple[Layered, Any]] = set()
+        """Rows that the store has nothing of: deleted again, they need not be written at all."""
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -75,20 +88,30 @@ class Pending:
     def add(self, changes: Changes) -> None:
         """A turn's record was acknowledged."""
         rows = self._rows
-        for table, key, row, _ in changes.entries:
-            rows[(table, key)] = row
+        born = self._born
+        for table, key, row, hidden in changes.entries:
+            place = (table, key)
+            if hidden is _BORN and place not in rows:
+                born.add(place)
+            elif row is None and place in born:
+                born.discard(place)
+                del rows[place]
+                table.written(key, None, 0)
+                continue
+            rows[place] = row
 
     def drain(self) -> list[tuple[Layered, Any, Any]]:
         """All rows; the layer is empty afterwards."""
         drained = [(table, key, row) for (table, key), row in self._rows.items()]
         self._rows = {}
+        self._born.clear()
         return drained
 
 
 class Table(Generic[R]):
     """One table of one partition. `keep`: how many clean rows stay in memory, least recently written go first."""
 
-    __slots__ = ("_changes", "_clean", "_decode", "_hot", "_keep", "_keeps", "_prefix", "_store", "name")
+    __slots__ = ("_clean", "_decode", "_hot", "_keep", "_keeps", "_prefix", "_store", "_writes", "name")
 
     def __init__(
         self,
@@ -96,6 +119,7 @@ class Table(Generic[R]):
         row_type: Any,
         prefix: bytes,
         store: StoreReader,
+        writes: Writes,
         *,
         keep: int = 0,
         keeps: Callable[[R], bool] | None = None,
@@ -108,11 +132,7 @@ class Table(Generic[R]):
         self._clean: OrderedDict[bytes, None] = OrderedDict()
         self._keep = keep
         self._keeps = keeps
-        self._changes: list[Entry] = []
-
-    def record_in(self, changes: Changes) -> None:
-        """From now on writes belong to this turn."""
-        self._changes = changes.entries
+        self._writes = writes
 
     def get(self, key: bytes) -> R | None:
         """The newest row."""
@@ -122,10 +142,10 @@ class Table(Generic[R]):
         raw = self._store.get(self.name, self._prefix + key)
         return None if raw is None else self._decode(raw)
 
-    def put(self, key: bytes, row: R | None) -> None:
-        """Writes (None: deletes) a row. For `apply` only."""
+    def put(self, key: bytes, row: R | None, *, new: bool = False) -> None:
+        """Writes (None: deletes) a row; `new`: neither memory nor store has one of this key. For `apply` only."""
         hot = self._hot
-        self._changes.append((self, key, row, hot.get(key, _ABSENT)))
+        self._writes.entries.append((self, key, row, _BORN if new else hot.get(key, _ABSENT)))
         hot[key] = row
         if self._keep:
             self._clean.pop(key, None)

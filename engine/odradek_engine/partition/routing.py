@@ -6,6 +6,8 @@ Java producers and the engine agree. An invocation id carries the hash, so that 
 
 from __future__ import annotations
 
+import struct
+from functools import lru_cache
 from typing import Final
 
 from odradek.protocol.ids import idempotent_unique, make_invocation_id, partition_key_of
@@ -14,6 +16,7 @@ from odradek_engine.model.target import Target
 _SEED: Final = 0x9747B28C
 _MULTIPLIER: Final = 0x5BD1E995
 _MASK: Final = 0xFFFFFFFF
+_REMEMBERED_KEY_LENGTH: Final = 256
 CHILDREN_AT_HOME: Final = 16
 """So many calls without a key stay in their caller's partition; later ones are spread."""
 
@@ -22,12 +25,11 @@ def murmur2(data: bytes) -> int:
     """The unsigned 32-bit murmur2 hash as Kafka's Java client computes it."""
     length = len(data)
     h = _SEED ^ length
-    aligned = length & ~3
-    for at in range(0, aligned, 4):
-        k = int.from_bytes(data[at : at + 4], "little")
+    words = length >> 2
+    aligned = words << 2
+    for k in struct.unpack_from(f"<{words}I", data):
         k = (k * _MULTIPLIER) & _MASK
-        k ^= k >> 24
-        h = ((h * _MULTIPLIER) & _MASK) ^ ((k * _MULTIPLIER) & _MASK)
+        h = (h * _MULTIPLIER ^ (k ^ k >> 24) * _MULTIPLIER) & _MASK
     if length > aligned:
         h ^= int.from_bytes(data[aligned:], "little")
         h = (h * _MULTIPLIER) & _MASK
@@ -41,6 +43,10 @@ def hash_key(key: str) -> int:
     return murmur2(key.encode()) & 0x7FFFFFFF
 
 
+_hash_object_key = lru_cache(maxsize=16_384)(hash_key)
+"""Objects are asked for again and again."""
+
+
 def partition_of(partition_key: int, partitions: int) -> int:
     """The partition that owns a partition key."""
     return partition_key % partitions
@@ -51,9 +57,7 @@ def partition_of_invocation(invocation: bytes, partitions: int) -> int:
     return partition_of(partition_key_of(invocation), partitions)
 
 
-def new_invocation_id(
-    target: Target, idempotency_key: str | None, unique: bytes, home: int | None = None
-) -> bytes:
+def new_invocation_id(target: Target, idempotency_key: str | None, unique: bytes, home: int | None = None) -> bytes:
     """The id of a new invocation of `target`.
 
     `unique`: 16 random bytes, used where no idempotency key fixes the id; its first four bytes route requests that
@@ -61,7 +65,7 @@ def new_invocation_id(
     """
     key = target.key if target.keyed else None
     if key is not None:
-        partition_key = hash_key(key)
+        partition_key = _hash_object_key(key) if len(key) <= _REMEMBERED_KEY_LENGTH else hash_key(key)
     elif idempotency_key is not None:
         partition_key = hash_key(idempotency_key)
     elif home is not None:

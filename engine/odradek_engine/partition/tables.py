@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Final
 
 from odradek.protocol.messages import Entry
@@ -26,7 +25,7 @@ from odradek_engine.model.rows import (
 from odradek_engine.partition.groups import GroupedTable
 from odradek_engine.partition.journal_summary import JournalSummary
 from odradek_engine.partition.keys import u32
-from odradek_engine.partition.overlay import Changes, Table
+from odradek_engine.partition.overlay import Changes, Table, Writes
 from odradek_engine.store.port import StoreReader
 
 ROW_TYPES: Final[dict[str, Any]] = {
@@ -73,12 +72,13 @@ class Tables:
 
     def __init__(self, partition: int, store: StoreReader) -> None:
         prefix = partition_prefix(partition)
+        self._writes = Writes()
 
         def table(name: str, keep: int = 0) -> Table[Any]:
-            return Table(name, ROW_TYPES[name], prefix, store, keep=keep)
+            return Table(name, ROW_TYPES[name], prefix, store, self._writes, keep=keep)
 
         def grouped(name: str, keep_bytes: int = 0) -> GroupedTable[Any]:
-            return GroupedTable(name, ROW_TYPES[name], prefix, store, keep_bytes=keep_bytes)
+            return GroupedTable(name, ROW_TYPES[name], prefix, store, self._writes, keep_bytes=keep_bytes)
 
         self.invocations: Table[Invocation] = table("invocations", KEEP_ROWS)
         self.statuses: Table[Status] = table("statuses", KEEP_ROWS)
@@ -101,14 +101,10 @@ class Tables:
         self.services: Table[RegisteredService] = table("services", KEEP_ROWS)
         self.clusters: Table[KafkaCluster] = table("clusters", KEEP_ROWS)
         self.subscriptions: Table[Subscription] = table("subscriptions", KEEP_ROWS)
-        self._all: Sequence[Table[Any] | GroupedTable[Any]] = [
-            value for value in vars(self).values() if isinstance(value, Table | GroupedTable)
-        ]
 
     def record_in(self, changes: Changes) -> None:
         """From now on writes belong to this turn."""
-        for table in self._all:
-            table.record_in(changes)
+        self._writes.entries = changes.entries
 
     def journal_summary(self, invocation: bytes) -> JournalSummary:
         """What must be known of a journal to go on with it."""

@@ -15,7 +15,7 @@ import msgspec
 from odradek_engine.gateway import Clock
 from odradek_engine.log.port import JournalWriter, LogError, RecordTooLarge
 from odradek_engine.model import commands as c
-from odradek_engine.model.effects import AnyEffect, Answer
+from odradek_engine.model.effects import Answer, AnyEffect
 from odradek_engine.model.outcomes import AnyOutcome, NotCompleted, NotFound
 from odradek_engine.model.rows import AttemptFailure
 from odradek_engine.partition.machine import Machine

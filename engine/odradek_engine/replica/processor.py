@@ -207,9 +207,7 @@ class Processor:
         writer = journal.log.journal_writer(journal.topic, journal.partition, listener)
         now = self._fittings.conduct.clock.now_ms()
         writer.append(
-            announcement_record(
-                announcement, epoch, now, self._fittings.node, journal.cluster_id, journal.partitions
-            )
+            announcement_record(announcement, epoch, now, self._fittings.node, journal.cluster_id, journal.partitions)
         )
         try:
             offset = await listener.offset
@@ -319,4 +317,3 @@ class Processor:
         if self._leader is not None:
             self._leader.end()
             self._leader = None
-

@@ -19,7 +19,9 @@ class MemoryStore:
         """The value of a key."""
         return self._values.get(table, {}).get(key)
 
-    def scan(self, table: str, start: bytes, end: bytes | None, limit: int | None = None) -> Iterator[tuple[bytes, bytes]]:
+    def scan(
+        self, table: str, start: bytes, end: bytes | None, limit: int | None = None
+    ) -> Iterator[tuple[bytes, bytes]]:
         """Keys and values in order; a copy of the moment of the call."""
         keys = self._keys.get(table, [])
         first = bisect_left(keys, start)

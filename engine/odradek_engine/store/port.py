@@ -23,7 +23,9 @@ class StoreReader(Protocol):
     def get(self, table: str, key: bytes) -> bytes | None:
         """The value of a key."""
 
-    def scan(self, table: str, start: bytes, end: bytes | None, limit: int | None = None) -> Iterator[tuple[bytes, bytes]]:
+    def scan(
+        self, table: str, start: bytes, end: bytes | None, limit: int | None = None
+    ) -> Iterator[tuple[bytes, bytes]]:
         """Keys and values from `start` up to but without `end`, in order."""
 
 

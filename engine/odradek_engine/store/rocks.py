@@ -39,7 +39,9 @@ class _Reading:
         value: bytes | None = self._families[table].get(key)
         return value
 
-    def scan(self, table: str, start: bytes, end: bytes | None, limit: int | None = None) -> Iterator[tuple[bytes, bytes]]:
+    def scan(
+        self, table: str, start: bytes, end: bytes | None, limit: int | None = None
+    ) -> Iterator[tuple[bytes, bytes]]:
         """Keys and values in order."""
         options = ReadOptions()
         if end is not None:

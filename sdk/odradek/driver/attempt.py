@@ -123,13 +123,12 @@ class Attempt:
         except TerminalError as error:
             self._end_with_failure(error)
         except asyncio.CancelledError as error:
-            if self.machine.closed is None and not self._task.cancelling():
-                self._fail_handler(error)  # not ours: something that the handler awaited was cancelled
-                return
-            self.machine.abort()
-            raise
+            if self._task.cancelling():
+                self._give_up()
+                raise
+            self._fail_handler(error)  # something that the handler awaited was cancelled, not the handler
         except (GeneratorExit, KeyboardInterrupt):
-            self.machine.abort()
+            self._give_up()
             raise
         except BaseException as error:
             self._handle_exception(error)
@@ -202,6 +201,11 @@ class Attempt:
                 next_retry_delay=delay_ms,
             )
         )
+
+    def _give_up(self) -> None:
+        """The task was stopped from outside: by `abort`, by a failure that is reported already, or with the loop."""
+        if self.machine.closed is None:
+            self.machine.abort()
 
     def _finish(self) -> None:
         """The attempt is over: stops its actions and sends what is left."""

@@ -11,6 +11,7 @@ import base64
 import binascii
 import hashlib
 import struct
+from functools import lru_cache
 from typing import Final
 
 _ALPHABET: Final = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -52,8 +53,9 @@ def _decode_base62(text: str, length: int) -> bytes:
         raise MalformedId("bad format") from None
 
 
+@lru_cache(maxsize=4096)
 def format_invocation_id(raw: bytes) -> str:
-    """`inv_1...` of a 24-byte raw id."""
+    """`inv_1...` of a 24-byte raw id. Each id is written several times in its invocation's short life."""
     return f"inv_1{_encode_base62(raw[:8], _WIDTH_U64)}{_encode_base62(raw[8:], _WIDTH_U128)}"
 
 

@@ -127,9 +127,7 @@ def forget_journal(d: Decision, invocation_id: bytes, completion: Completion) ->
         journal_kept=False,
     )
     errors = len(d.tables.errors.rows(invocation_id))
-    d.emit(
-        JournalForgotten(invocation_id, _chunks(d, invocation_id), errors, kept, expiry(completion), max(0, total))
-    )
+    d.emit(JournalForgotten(invocation_id, _chunks(d, invocation_id), errors, kept, expiry(completion), max(0, total)))
 
 
 def expiry(completion: Completion) -> int:

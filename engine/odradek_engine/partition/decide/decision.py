@@ -13,7 +13,7 @@ import msgspec
 
 from odradek.protocol.ids import partition_key_of
 from odradek_engine.model.commands import PartitionMessage
-from odradek_engine.model.effects import AnyEffect, Answer, AwaitResult, SendMessage
+from odradek_engine.model.effects import Answer, AnyEffect, AwaitResult, SendMessage
 from odradek_engine.model.events import AnyEvent, MessageSent
 from odradek_engine.model.outcomes import AnyOutcome
 from odradek_engine.model.registry import RetryPolicy, Schema

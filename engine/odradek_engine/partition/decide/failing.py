@@ -75,7 +75,9 @@ def fail_attempt(
 def pause(d: Decision, invocation_id: bytes, status: Status, failure: AttemptFailure | None) -> None:
     """Holds an invocation until somebody resumes it; its object's lock stays with it."""
     record_error(d, invocation_id, ErrorEvent("Paused", _last_index(d, invocation_id), d.now, failure))
-    d.emit(StatusChanged(invocation_id, replace(status, modified_at=d.now, phase=Phase.PAUSED, retry=None, awaiting=None)))
+    d.emit(
+        StatusChanged(invocation_id, replace(status, modified_at=d.now, phase=Phase.PAUSED, retry=None, awaiting=None))
+    )
 
 
 def retry_policy(d: Decision, invocation: Invocation) -> RetryPolicy:

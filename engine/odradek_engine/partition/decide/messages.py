@@ -10,7 +10,7 @@ from odradek_engine.partition.decide.decision import Decision
 
 
 def decide_receive(d: Decision, command: ReceiveMessage) -> None:
-    """Takes the next sequence number of the sender and drops all others; what was taken before is acknowledged again."""
+    """Takes the sender's next sequence number and drops all others; what was taken before is acknowledged again."""
     taken = d.tables.sequences.get(taken_from(command.sender)) or 0
     if command.sequence <= taken:
         d.effect(AcknowledgeMessage(command.sender, taken))

@@ -75,7 +75,9 @@ class Stretch:
         """The error for a command whose precondition does not hold."""
         kind = type(command).__name__.removesuffix("Command")
         index = self.next_command_index
-        message = f"cannot process command Command: {kind} (command index {index}) because of a failed precondition: {reason}"
+        message = (
+            f"cannot process command Command: {kind} (command index {index}) because of a failed precondition: {reason}"
+        )
         failure = AttemptFailure(
             code,
             message,

@@ -41,9 +41,7 @@ def _invoke_child(
         home=partition_key_of(parent.id) if stay else None,
     )
     stretch.append(command)
-    stretch.notify(
-        CallInvocationIdCompletion(command.invocation_id_notification_idx, format_invocation_id(child_id))
-    )
+    stretch.notify(CallInvocationIdCompletion(command.invocation_id_notification_idx, format_invocation_id(child_id)))
     child = Invocation(
         child_id,
         target,

@@ -64,6 +64,4 @@ def error(stretch: Stretch, message: Error) -> None:
         message.related_command_name,
         message.related_command_type,
     )
-    fail_attempt(
-        stretch.d, stretch.invocation, stretch.status, failure, message.behavior, message.next_retry_delay
-    )
+    fail_attempt(stretch.d, stretch.invocation, stretch.status, failure, message.behavior, message.next_retry_delay)
