@@ -14,6 +14,7 @@ import contextlib
 import ctypes
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -25,6 +26,8 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 import httpx
+
+from odradek_engine.ulid import RANDOM_BYTES, make_ulid
 
 T = TypeVar("T")
 
@@ -207,11 +210,20 @@ class LiveNode:
         return str(self.request("POST", f"{self.admin_url}/subscriptions", body).json()["id"])
 
     def produce(
-        self, topic: str, records: Iterable[tuple[str | None, Any]], *, producer_id: str, first_sequence: int = 0
+        self,
+        topic: str,
+        records: Iterable[tuple[str | None, Any]],
+        *,
+        producer_id: str | None = None,
+        first_sequence: int = 0,
     ) -> None:
-        """Appends (key, JSON value) records to a topic of the node's own log."""
+        """Appends (key, JSON value) records to a topic of the node's own log, as a new producer unless one is named."""
         values = [{"key": key, "value": _json(value)} for key, value in records]
-        body = {"producer_id": producer_id, "first_sequence": first_sequence, "records": values}
+        body = {
+            "producer_id": producer_id or make_ulid(time.time_ns() // 1_000_000, secrets.token_bytes(RANDOM_BYTES)),
+            "first_sequence": first_sequence,
+            "records": values,
+        }
         self.request("POST", f"{self.admin_url}/topics/{quote(topic, safe='')}/records", body)
 
     def lag(self, subscription_id: str) -> int | None:

@@ -9,15 +9,16 @@ and is read again, from the producer's birth on, after a restart and after every
 from __future__ import annotations
 
 import asyncio
-import heapq
+from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Sequence
+from itertools import islice
 from typing import Final
 
 import msgspec
 
 from odradek_engine.gateway import Clock
-from odradek_engine.log.port import Log, NewRecord, OffsetOutOfRange, Record
+from odradek_engine.log.port import Log, NewRecord, OffsetOutOfRange, Record, UnknownTopic
 from odradek_engine.partition.routing import murmur2, partition_of
 from odradek_engine.ulid import ulid_time_ms
 
@@ -26,8 +27,8 @@ SEQUENCE_HEADER: Final = "odradek-sequence"
 
 PRODUCERS_REMEMBERED: Final = 1000
 """The one that was silent longest is forgotten; its next request reads the topic again."""
-SEQUENCES_AHEAD: Final = 100_000
-"""How far a producer's numbers may run ahead of the first that is missing."""
+RANGES_REMEMBERED: Final = 1000
+"""How many gaps a producer's numbers may have."""
 SCANS_AT_ONCE: Final = 4
 SCAN_RECORDS: Final = 1000
 SCAN_WAIT_MS: Final = 1000
@@ -58,25 +59,39 @@ class Produced(msgspec.Struct, frozen=True):
 
 
 class SequenceSet:
-    """Which sequence numbers are there: all below a watermark, and some above it."""
+    """Which sequence numbers are there, as ranges: few of them, as a producer counts without gaps."""
 
     def __init__(self) -> None:
-        self.watermark = 0
-        self._ahead: set[int] = set()
-        self._order: list[int] = []
+        self._starts: list[int] = []
+        self._ends: list[int] = []
 
     def __contains__(self, sequence: int) -> bool:
-        return sequence < self.watermark or sequence in self._ahead
+        at = bisect_right(self._starts, sequence) - 1
+        return at >= 0 and sequence < self._ends[at]
+
+    @property
+    def ranges(self) -> int:
+        """How many ranges without a gap there are."""
+        return len(self._starts)
 
     def add(self, sequence: int) -> None:
         """It is there now."""
         if sequence in self:
             return
-        self._ahead.add(sequence)
-        heapq.heappush(self._order, sequence)
-        while self._order and self._order[0] == self.watermark:
-            self._ahead.discard(heapq.heappop(self._order))
-            self.watermark += 1
+        starts, ends = self._starts, self._ends
+        at = bisect_right(starts, sequence)
+        joins_left = at > 0 and ends[at - 1] == sequence
+        joins_right = at < len(starts) and starts[at] == sequence + 1
+        if joins_left and joins_right:
+            ends[at - 1] = ends.pop(at)
+            del starts[at]
+        elif joins_left:
+            ends[at - 1] = sequence + 1
+        elif joins_right:
+            starts[at] = sequence
+        else:
+            starts.insert(at, sequence)
+            ends.insert(at, sequence + 1)
 
 
 class _Producer:
@@ -119,16 +134,17 @@ class TopicProducers:
         where the fate of some is unknown: the same request may be made again.
         """
         info = await self._log.topic(topic)
+        for record in records:
+            if record.partition is not None and not 0 <= record.partition < info.partitions:
+                raise UnknownTopic(f"topic '{topic}' has no partition {record.partition}, only {info.partitions}")
         producer = self._producer(info.id, producer_id)
         async with producer.lock:
             if producer.known is None:
-                producer.known = await self._scan(topic, info.partitions, producer_id)
+                timed = any(record.record.timestamp_ms is not None for record in records)
+                producer.known = await self._scan(topic, info.partitions, producer_id, whole=timed)
             known = producer.known
-            if first_sequence + len(records) > known.watermark + SEQUENCES_AHEAD:
-                raise BadProducer(
-                    f"record {known.watermark} of producer {producer_id} is missing: number the records from 0 on, "
-                    "without gaps"
-                )
+            if known.ranges > RANGES_REMEMBERED:
+                raise BadProducer(f"the numbers of producer {producer_id} have too many gaps: count from 0 on")
             missing = [
                 (sequence, record) for sequence, record in enumerate(records, first_sequence) if sequence not in known
             ]
@@ -151,7 +167,8 @@ class TopicProducers:
         return producer
 
     def _forget_silent(self) -> None:
-        for key in list(self._producers)[: len(self._producers) - PRODUCERS_REMEMBERED]:
+        excess = len(self._producers) - PRODUCERS_REMEMBERED
+        for key in list(islice(self._producers, max(0, excess))):
             if not self._producers[key].lock.locked():
                 del self._producers[key]
 
@@ -174,7 +191,8 @@ class TopicProducers:
 
     # --- what is there already ---
 
-    async def _scan(self, topic: str, partitions: int, producer_id: str) -> SequenceSet:
+    async def _scan(self, topic: str, partitions: int, producer_id: str, whole: bool) -> SequenceSet:
+        """What a producer has in a topic. `whole`: its records carry times of their own, so time finds nothing."""
         born_ms = ulid_time_ms(producer_id)
         ahead_ms = born_ms - self._clock.now_ms()
         if ahead_ms > CLOCK_TOLERANCE_MS // 2:
@@ -183,7 +201,10 @@ class TopicProducers:
         mark = producer_id.encode()
         async with self._scans:
             for partition in range(partitions):
-                start = await self._log.offset_for_time(topic, partition, born_ms - CLOCK_TOLERANCE_MS)
+                if whole:
+                    start = await self._log.begin_offset(topic, partition)
+                else:
+                    start = await self._log.offset_for_time(topic, partition, born_ms - CLOCK_TOLERANCE_MS)
                 await self._scan_partition(topic, partition, start, mark, known)
         return known
 

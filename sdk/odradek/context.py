@@ -89,6 +89,18 @@ class KeyValueStore(abc.ABC):
 
     __slots__ = ()
 
+    @overload
+    def get(self, name: str, *, entry_name: str | None = None) -> Awaitable[Any]: ...
+
+    @overload
+    def get(
+        self,
+        name: str,
+        serde: Serde[T] = DefaultSerde(),
+        type_hint: type[T] | None = None,
+        entry_name: str | None = None,
+    ) -> Awaitable[T | None]: ...
+
     @abc.abstractmethod
     def get(
         self,
@@ -285,6 +297,14 @@ class Context(abc.ABC):
     ) -> SendHandle:
         """Invokes a handler by name without waiting for it."""
 
+    @overload
+    def awakeable(self) -> tuple[str, RestateDurableFuture[Any]]: ...
+
+    @overload
+    def awakeable(
+        self, serde: Serde[T] = DefaultSerde(), type_hint: type[T] | None = None
+    ) -> tuple[str, RestateDurableFuture[T]]: ...
+
     @abc.abstractmethod
     def awakeable(
         self, serde: Serde[T] = DefaultSerde(), type_hint: type[T] | None = None
@@ -322,6 +342,18 @@ class ObjectSharedContext(Context):
     @abc.abstractmethod
     def key(self) -> str:
         """The object's key."""
+
+    @overload
+    def get(self, name: str, *, entry_name: str | None = None) -> RestateDurableFuture[Any]: ...
+
+    @overload
+    def get(
+        self,
+        name: str,
+        serde: Serde[T] = DefaultSerde(),
+        type_hint: type[T] | None = None,
+        entry_name: str | None = None,
+    ) -> RestateDurableFuture[T | None]: ...
 
     @abc.abstractmethod
     def get(

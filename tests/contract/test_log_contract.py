@@ -452,3 +452,19 @@ def test_a_compacted_topic_gives_every_keys_last_record(open_log: OpenLog, topic
         assert await log.end_offset(topic, 0) == 31
 
     run(scenario, open_log)
+
+
+def test_after_closing_nothing_hangs_and_nothing_is_taken(open_log: OpenLog, topic: str) -> None:
+    async def main() -> None:
+        log = await open_log()
+        await log.ensure_topics([journal(topic)])
+        listener = Listener()
+        writer = log.journal_writer(topic, 0, listener)
+        await log.close()
+        writer.append(b"late")
+        with pytest.raises(LogError):
+            async with asyncio.timeout(DEADLINE_S):
+                await log.append(topic, 0, [NewRecord(b"late")])
+        assert listener.offsets == []
+
+    asyncio.run(main())

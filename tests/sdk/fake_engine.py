@@ -164,7 +164,11 @@ class FakeEngine:
         self._deliver_soon(notification)
 
     def _deliver_soon(self, message: EngineMessage) -> None:
-        asyncio.get_running_loop().call_soon(lambda: self.side and self.last is None and self.side.deliver((message,)))
+        asyncio.get_running_loop().call_soon(self._deliver, message)
+
+    def _deliver(self, message: EngineMessage) -> None:
+        if self.side is not None and self.last is None:
+            self.side.deliver((message,))
 
     # --- for the tests ----------------------------------------------------------------------------
 

@@ -47,7 +47,7 @@ async def waits(ctx: odradek.Context) -> list[int]:
     completed, others = await odradek.wait_completed(*futures)
     again, _ = await odradek.wait_completed(*completed)
     assert again == completed
-    return [futures.index(future) for future in completed + others]  # type: ignore[arg-type]
+    return [futures.index(future) for future in completed + others]
 
 
 @svc.handler()

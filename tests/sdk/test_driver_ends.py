@@ -1,4 +1,4 @@
-"""How attempts end: suspension, abort, cancellation, failures, and races between them."""
+"""How attempts end: suspension, abort, cancellation, and what must not happen afterwards."""
 
 from __future__ import annotations
 
@@ -18,14 +18,12 @@ from odradek.protocol.messages import (
     Combinator,
     End,
     Entry,
-    Error,
     Failure,
     Future,
     InputCommand,
     OutputCommand,
     ProposeRunCompletion,
     RunCommand,
-    RunCompletion,
     SendSignalCommand,
     SignalNotification,
     SleepCommand,
@@ -403,156 +401,41 @@ class TestCancellation:
         run(test)
 
 
-class TestFailures:
-    @pytest.mark.parametrize(
-        "error", [ValueError("boom"), SystemExit(3), asyncio.CancelledError("foreign"), BaseException("base")]
-    )
-    def test_exceptions_fail_the_attempt(self, error: BaseException) -> None:
-        async def handler(ctx: odradek.Context) -> None:
-            await ctx.run_typed("step", lambda: 1)
-            raise error
-
-        async def test() -> None:
-            last = await engine(handler).finish()
-            assert isinstance(last, Error)
-            assert last.code == 500
-            assert last.message == repr(error)
-            assert "raise error" in last.stacktrace
-            assert (last.related_command_index, last.related_command_name) == (1, "step")
-            assert last.next_retry_delay is None
-
-        run(test)
-
-    def test_terminal_error_is_the_output(self) -> None:
-        async def handler(ctx: odradek.Context) -> None:
-            raise odradek.TerminalError("not found", 404, {"a": "b"})
-
-        async def test() -> None:
-            output = await engine(handler).output()
-            assert output == OutputCommand(None, Failure(404, "not found", (("a", "b"),)))
-
-        run(test)
-
-    def test_exception_raised_from_a_terminal_error_is_terminal(self) -> None:
-        async def handler(ctx: odradek.Context) -> None:
-            try:
-                raise odradek.TerminalError("inner", 400)
-            except odradek.TerminalError as error:
-                raise ValueError("outer") from error
-
-        async def test() -> None:
-            assert (await engine(handler).output()).failure == Failure(400, "inner")
-
-        run(test)
-
-    def test_retryable_error_sets_the_delay(self) -> None:
-        async def handler(ctx: odradek.Context) -> None:
-            raise odradek.RetryableError("later", 503, timedelta(seconds=2))
-
-        async def test() -> None:
-            last = await engine(handler).finish()
-            assert isinstance(last, Error)
-            assert (last.code, last.message, last.next_retry_delay) == (503, "later", 2000)
-
-        run(test)
-
-    def test_invalid_input_is_terminal_and_the_handler_does_not_run(self) -> None:
-        async def handler(ctx: odradek.Context, number: int) -> None:
-            raise AssertionError("ran")
-
-        async def test() -> None:
-            for body in (b'"text"', b"{", b"\xff", b""):
-                made = FakeEngine(service(handler), "Svc/handler", body)
-                output = await made.output()
-                assert output.failure is not None
-                assert output.failure.code == 400
-                assert "Svc/handler got an invalid input" in output.failure.message
-
-        run(test)
-
-    @pytest.mark.parametrize(("result", "hint"), [(object(), "another output_serde"), (b"raw", "BytesSerde")])
-    def test_result_that_cannot_be_serialized(self, result: Any, hint: str) -> None:
-        async def handler(ctx: odradek.Context) -> Any:
-            return result
-
-        async def test() -> None:
-            last = await engine(handler).finish()
-            assert isinstance(last, Error)
-            assert f"value of type {type(result).__name__}" in last.message
-            assert hint in last.message
-
-        run(test)
-
-    def test_returned_coroutine(self) -> None:
-        async def handler(ctx: odradek.Context) -> Any:
-            return ctx.sleep(timedelta(seconds=1))
-
-        async def test() -> None:
-            last = await engine(handler).finish()
-            assert isinstance(last, Error)
-            assert "should have awaited" in last.message
-
-        run(test)
-
-    def test_journal_mismatch(self) -> None:
-        async def handler(ctx: odradek.Context) -> None:
-            await ctx.run_typed("new", lambda: 1)
-
-        async def test() -> None:
-            made = engine(handler, [RunCommand(1, "old"), RunCompletion(1, b"1")])
-            last = await made.finish()
-            assert isinstance(last, Error)
-            assert last.code == 570
-            assert made.sent == [last]
-
-        run(test)
-
-    def test_mismatch_that_the_handler_swallows_still_fails_the_attempt(self) -> None:
-        async def handler(ctx: odradek.Context) -> str:
-            try:
-                await ctx.run_typed("new", lambda: 1)
-            except BaseException:
-                return "swallowed"
-            return "ok"
-
-        async def test() -> None:
-            last = await engine(handler, [RunCommand(1, "old")]).finish()
-            assert isinstance(last, Error)
-            assert last.code == 570
-
-        run(test)
-
-    def test_missing_answer_during_replay(self) -> None:
-        async def handler(ctx: odradek.Context) -> None:
-            await ctx.sleep(timedelta(seconds=1))
-            await ctx.sleep(timedelta(seconds=1))
-
-        async def test() -> None:
-            made = engine(handler, [SleepCommand(1, 1), SleepCommand(1, 2), SleepCompletion(2)])
-            last = await made.finish()
-            assert isinstance(last, Error)
-            assert last.code == 570
-            assert "await of a sleep, which is not there" in last.message
-
-        run(test)
+async def ends_well(ctx: odradek.Context) -> str:
+    ctx.generic_send("A", "b", b"")
+    await ctx.sleep(timedelta(seconds=1))
+    return await ctx.run_typed("step", lambda: "ok")
 
 
-def test_attempts_leave_no_reference_cycles() -> None:
+async def is_suspended(ctx: odradek.Context) -> None:
+    await ctx.awakeable()[1]
+
+
+async def raises(ctx: odradek.Context) -> None:
+    raise ValueError("boom")
+
+
+async def block_fails(ctx: odradek.Context) -> None:
+    await ctx.run_typed("step", raises, odradek.RunOptions(), ctx)
+
+
+@pytest.mark.parametrize("handler", [ends_well, is_suspended, raises, block_fails])
+def test_attempts_leave_no_reference_cycles(handler: Any) -> None:
     """At thousands of attempts a second the garbage collector would be the slowest part."""
 
-    async def handler(ctx: odradek.Context) -> str:
-        ctx.generic_send("A", "b", b"")
-        await ctx.sleep(timedelta(seconds=1))
-        return await ctx.run_typed("step", lambda: "ok")
+    async def attempt() -> None:
+        made = engine(handler)
+        side = made.start()
+        await made.settle()
+        if handler is is_suspended:
+            side.close_input()
+        await made.until(lambda: made.last)
+        await made.settle()
+        made.side = None
 
     async def test() -> None:
-        app = service(handler)
         for _ in range(3):
-            made = FakeEngine(app, "Svc/handler")
-            await made.output()
-            made.side = None
-            await made.settle()
-        del made
+            await attempt()
 
     gc.collect()
     gc.set_debug(gc.DEBUG_SAVEALL)
@@ -583,7 +466,7 @@ def test_context_managers_wrap_the_invocation() -> None:
     made_service = odradek.Service("Svc", invocation_context_managers=[resource])
 
     @made_service.handler()
-    async def handler(ctx: odradek.Context) -> str:
+    async def handler(ctx: odradek.Context) -> Any:
         assert current_context() is ctx
         log.append("handler")
         return resource.value

@@ -77,7 +77,7 @@ async def blocking_step(ctx: odradek.Context) -> bool:
 
 @svc.handler()
 async def lambda_step(ctx: odradek.Context) -> int:
-    return await ctx.run("lambda", lambda: double(4))  # type: ignore[arg-type,return-value]
+    return await ctx.run("lambda", lambda: double(4))
 
 
 @svc.handler()
@@ -271,6 +271,22 @@ class TestMessages:
                 [RunCommand(2, "second"), ProposeRunCompletion(2, b"20")],
                 [OutputCommand(b"20"), End()],
             ]
+
+        run(test)
+
+    def test_a_step_takes_along_what_came_before_it(self) -> None:
+        service = odradek.Service("Mixed")
+
+        @service.handler()
+        async def handler(ctx: odradek.Context) -> None:
+            ctx.generic_send("A", "b", b"")
+            await ctx.run_typed("double", double, odradek.RunOptions(), 1)
+
+        async def test() -> None:
+            made = FakeEngine(odradek.app([service]), "Mixed/handler")
+            await made.finish()
+            kinds = [[type(message) for message in messages] for messages in made.sends]
+            assert kinds == [[OneWayCallCommand, RunCommand, ProposeRunCompletion], [OutputCommand, End]]
 
         run(test)
 

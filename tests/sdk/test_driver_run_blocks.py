@@ -210,7 +210,7 @@ def test_several_blocks_may_fail_and_succeed_together() -> None:
 
     @service.handler()
     async def handler(ctx: odradek.Context) -> list[str]:
-        futures = [
+        futures: list[odradek.RestateDurableFuture[Any]] = [
             ctx.run_typed("ok", ok),
             ctx.run_typed("bad", Broken(odradek.TerminalError("bad"))),
         ]

@@ -1,7 +1,8 @@
 """The public names and signatures, frozen: programs written for Restate's Python SDK must find them unchanged.
 
 One line each: a name, and its parameters with a marker where they have a default (`=`), where they are only taken by
-position (`/`), or where they take any number (`*`, `**`). More parameters may come behind those that are listed.
+position (`/`), or where they take any number (`*`, `**`). Long lines go on indented. More parameters may come behind
+those that are listed.
 """
 
 from __future__ import annotations
@@ -89,16 +90,24 @@ RestateDurableSleepFuture()
 RestateDurableSleepFuture.__await__(self)
 RestateLoggingFilter(name=)
 RestateLoggingFilter.filter(self, record)
-RunOptions(serde=, type_hint=, max_attempts=, max_duration=, initial_retry_interval=, max_retry_interval=, retry_interval_factor=, max_retry_duration=)
+RunOptions(serde=, type_hint=, max_attempts=, max_duration=, initial_retry_interval=, max_retry_interval=,
+    retry_interval_factor=, max_retry_duration=)
 SdkInternalBaseException(message)
 SendHandle()
 SendHandle.cancel_invocation(self)
 SendHandle.invocation_id(self)
-Service(name, description=, metadata=, inactivity_timeout=, abort_timeout=, journal_retention=, idempotency_retention=, ingress_private=, invocation_retry_policy=, invocation_context_managers=)
-Service.handler(self, name=, accept=, content_type=, input_serde=, output_serde=, metadata=, inactivity_timeout=, abort_timeout=, journal_retention=, idempotency_retention=, ingress_private=, invocation_retry_policy=, invocation_context_managers=)
+Service(name, description=, metadata=, inactivity_timeout=, abort_timeout=, journal_retention=,
+    idempotency_retention=, ingress_private=, invocation_retry_policy=, invocation_context_managers=)
+Service.handler(self, name=, accept=, content_type=, input_serde=, output_serde=, metadata=, inactivity_timeout=,
+    abort_timeout=, journal_retention=, idempotency_retention=, ingress_private=, invocation_retry_policy=,
+    invocation_context_managers=)
 TerminalError(message, status_code=, metadata=)
-VirtualObject(name, description=, metadata=, inactivity_timeout=, abort_timeout=, journal_retention=, idempotency_retention=, enable_lazy_state=, state_preload=, ingress_private=, invocation_retry_policy=, invocation_context_managers=)
-VirtualObject.handler(self, name=, kind=, accept=, content_type=, input_serde=, output_serde=, metadata=, inactivity_timeout=, abort_timeout=, journal_retention=, idempotency_retention=, enable_lazy_state=, state_preload=, ingress_private=, invocation_retry_policy=, invocation_context_managers=)
+VirtualObject(name, description=, metadata=, inactivity_timeout=, abort_timeout=, journal_retention=,
+    idempotency_retention=, enable_lazy_state=, state_preload=, ingress_private=, invocation_retry_policy=,
+    invocation_context_managers=)
+VirtualObject.handler(self, name=, kind=, accept=, content_type=, input_serde=, output_serde=, metadata=,
+    inactivity_timeout=, abort_timeout=, journal_retention=, idempotency_retention=, enable_lazy_state=,
+    state_preload=, ingress_private=, invocation_retry_policy=, invocation_context_managers=)
 app(services)
 as_completed(*futures)
 context.AttemptFinishedEvent()
@@ -147,7 +156,7 @@ VirtualObject app as_completed gather getLogger is_internal_exception select wai
 """
 
 MODULES = ("context", "exceptions", "extensions", "serde")
-MARKERS = {
+MARKERS: dict[Any, str] = {
     inspect.Parameter.VAR_POSITIONAL: "*",
     inspect.Parameter.VAR_KEYWORD: "**",
     inspect.Parameter.POSITIONAL_ONLY: "/",
@@ -167,7 +176,7 @@ def spell(parameter: inspect.Parameter) -> str:
     return MARKERS.get(parameter.kind, "") + parameter.name + default
 
 
-@pytest.mark.parametrize("line", SIGNATURES.split("\n")[1:-1])
+@pytest.mark.parametrize("line", SIGNATURES.strip().replace("\n    ", " ").splitlines())
 def test_signature(line: str) -> None:
     path, _, parameters = line.removesuffix(")").partition("(")
     expected = parameters.split(", ") if parameters else []

@@ -11,7 +11,7 @@ from mypy import api
 SAMPLES = Path(__file__).parent / "samples"
 SDK = Path(__file__).parents[2] / "sdk"
 EXPECTED = re.compile(r"#\s*E: ([a-z-]+)")
-REPORTED = re.compile(r":(\d+): error: .*\[([a-z-]+)\]$")
+REPORTED = re.compile(r":(\d+): error: .*\[([a-z-]+)\]$", re.MULTILINE)
 
 
 def check(sample: str, cache: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, int]:
@@ -35,7 +35,7 @@ def test_good_code_has_no_errors(cache: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_mistakes_are_found(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     report, status = check("badly_typed.py", cache, monkeypatch)
-    found = {(int(line), code) for line, code in (REPORTED.findall(entry)[0] for entry in report.splitlines())}
+    found = {(int(line), code) for line, code in REPORTED.findall(report)}
     lines = (SAMPLES / "badly_typed.py").read_text().splitlines()
     expected = {(number, code) for number, line in enumerate(lines, 1) for code in EXPECTED.findall(line)}
     assert status == 1

@@ -369,7 +369,7 @@ def test_a_port_in_use_is_one_clear_error() -> None:
             port = taken.getsockname()[1]
             async with ingress(FakeGateway()) as (server, _):
                 other = IngressServer(server._gateway, IngressLimits(), server.counters)
-                with pytest.raises(CannotListen, match=f"127.0.0.1:{port}: the port is in use.*ingress.bind-port"):
+                with pytest.raises(CannotListen, match=rf"127\.0\.0\.1:{port}: the port is in use.*ingress\.bind-port"):
                     await other.start("127.0.0.1", port)
 
     asyncio.run(scenario())

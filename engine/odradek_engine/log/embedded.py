@@ -125,6 +125,8 @@ class EmbeddedLog:
         target = self._partition(topic, partition)
         reader = EmbeddedReader(self._store, target, target.begin)
         while True:
+            if reader.position < target.begin:
+                reader = EmbeddedReader(self._store, target, target.begin)
             records = await reader.read(TIME_SCAN_RECORDS, 0)
             if not records:
                 return target.end

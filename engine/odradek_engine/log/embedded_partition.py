@@ -73,6 +73,7 @@ class EmbeddedPartition:
         """Removes the records from `old_begin` up to, not including, `begin`."""
         key = rows.record_key
         group.batch.put(rows.begin_key(self._number, self._index), rows.encode_offset(begin))
+        group.trims += 1
         group.batch.delete_range(key(self._number, self._index, old_begin), key(self._number, self._index, begin))
 
     def drop_old_tombstones(self, group: Group) -> None:

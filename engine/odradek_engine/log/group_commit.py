@@ -16,13 +16,17 @@ from typing import Protocol
 
 from rocksdict import Rdict, WriteBatch
 
-from odradek_engine.log.port import LogError
+from odradek_engine.log.port import LogError, LogUnavailable
 
 GROUP_BYTES_MAX = 64 * 1024 * 1024
 """A sync takes no further commits beyond that."""
 
 QUEUED_BYTES_MAX = 1024 * 1024 * 1024
 """What may wait to be written; a commit beyond it fails."""
+
+
+TRIMS_MAX = 500
+"""So many deleted ranges may lie in memory before they are flushed to files: each makes the next read slower."""
 
 
 class Store(Protocol):
@@ -38,12 +42,13 @@ class Store(Protocol):
 class Group:
     """What the commits of one sync write: a batch, the time, and room to see each other's rows."""
 
-    __slots__ = ("batch", "db", "latest", "now_ms")
+    __slots__ = ("batch", "db", "latest", "now_ms", "trims")
 
     def __init__(self, db: Rdict) -> None:
         self.db = db
         self.batch = WriteBatch(raw_mode=True)
         self.now_ms = time.time_ns() // 1_000_000
+        self.trims = 0
         self.latest: dict[bytes, int] = {}
         """By key of a compacted partition's index: the offset that this group wrote last."""
 
@@ -70,22 +75,32 @@ class GroupCommit:
         self._loop = loop
         self._queue: queue.SimpleQueue[Commit | None] = queue.SimpleQueue()
         self._queued_bytes = 0
+        self._trims = 0
+        self._closed = False
         self._thread = threading.Thread(target=self._run, name="odradek-log", daemon=True)
         self._thread.start()
 
     def submit(self, commit: Commit) -> None:
         """Sends a commit on its way; its `finished` tells how it ended."""
-        if self._queued_bytes + commit.size > QUEUED_BYTES_MAX:
-            text = f"more than {QUEUED_BYTES_MAX >> 20} MiB wait to be written: the disk is too slow for this load"
-            self._loop.call_soon(commit.finished, LogError(text))
+        refusal = self._refusal(commit)
+        if refusal is not None:
+            self._loop.call_soon(commit.finished, refusal)
             return
         self._queued_bytes += commit.size
         self._queue.put(commit)
 
     async def close(self) -> None:
         """Writes what was submitted and ends the thread."""
+        self._closed = True
         self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
+
+    def _refusal(self, commit: Commit) -> LogError | None:
+        if self._closed:
+            return LogUnavailable("the log is closed")
+        if self._queued_bytes + commit.size > QUEUED_BYTES_MAX:
+            return LogError(f"more than {QUEUED_BYTES_MAX >> 20} MiB wait to be written: the disk is too slow")
+        return None
 
     def _run(self) -> None:
         while True:
@@ -123,10 +138,17 @@ class GroupCommit:
                 commit.fill(group)
             db.write(group.batch)
             db.flush_wal(True)
+            self._flush_trims(db, group.trims)
         except Exception as error:  # rocksdict raises bare exceptions; whichever it is, the store is in doubt
             self._store.discard()
             return LogError(f"writing the log failed: {error}")
         return None
+
+    def _flush_trims(self, db: Rdict, trims: int) -> None:
+        self._trims += trims
+        if self._trims >= TRIMS_MAX:
+            self._trims = 0
+            db.flush(wait=False)
 
     def _tell(self, group: list[Commit], error: LogError | None) -> None:
         for commit in group:

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable
 
 from odradek_engine.log.kafka_producer import OnDelivery, PolledProducer
-from odradek_engine.log.port import JournalListener, LogError, RecordTooLarge
+from odradek_engine.log.port import JournalListener, LogError, LogUnavailable, RecordTooLarge
 
 
 class JournalProducers:
@@ -22,9 +22,12 @@ class JournalProducers:
         self._current: PolledProducer | None = None
         self._busy: dict[PolledProducer, set[KafkaJournalWriter]] = {}
         self._closing: list[PolledProducer] = []
+        self._closed = False
 
     def current(self) -> PolledProducer:
-        """The producer to use now."""
+        """The producer to use now. Raises `LogUnavailable` once closed."""
+        if self._closed:
+            raise LogUnavailable("the log is closed")
         if self._current is None:
             self._current = self._make()
             self._busy[self._current] = set()
@@ -51,6 +54,7 @@ class JournalProducers:
 
     async def close(self) -> None:
         """Drops everything that is under way."""
+        self._closed = True
         for producer in self._busy:
             self._close(producer)
         self._busy.clear()
@@ -81,9 +85,9 @@ class KafkaJournalWriter:
         """See the port; after a failure nothing is taken, and nobody is told again."""
         if self._listener is None:
             return
-        if self._under_way == 0:
-            self._begin_round()
         try:
+            if self._under_way == 0:
+                self._begin_round()
             self.producer.produce(self._topic, self._partition, value, self._report)
         except RecordTooLarge:
             self._end_round_if_done()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -13,7 +14,7 @@ from odradek.endpoint import Application
 from odradek_engine.config import Config
 from odradek_engine.gateway import Reply
 from odradek_engine.invoker.attempts import Attempts
-from odradek_engine.log.port import Cleanup, Log, TopicSpec
+from odradek_engine.log.port import Cleanup, Log, TopicSpec, UnknownTopic
 from odradek_engine.model.commands import AnyCommand, RegisterDeployment
 from odradek_engine.model.outcomes import AnyOutcome, Refused
 from odradek_engine.model.registry import Schema
@@ -78,31 +79,56 @@ class Node:
         self.cleanup_seconds = config.worker.cleanup_interval_ms / 1000
         self.check_silence = self.attempts.check_silence
         self._upkeep = Upkeep(self)
+        self._closing = contextlib.AsyncExitStack()
 
     # --- life ---
 
     async def start(self) -> None:
-        """Opens the log and the tables, leads every partition, makes the applications known."""
+        """Opens the log and the tables, leads every partition, makes the applications known.
+
+        What was opened is closed by `stop`, also after an error in here.
+        """
         config = self.config
-        kind = "embedded" if config.embedded else "kafka"
-        check_log(config.base_dir, kind, config.cluster_name)  # type: ignore[arg-type]
+        kind: Literal["embedded", "kafka"] = "embedded" if config.embedded else "kafka"
+        check_log(config.base_dir, kind, config.cluster_name)
+        self._closing.callback(self._threads.close)
         self.log = await open_log(config)
-        wanted = Identity(kind, config.cluster_name, await self.log.cluster_id(), config.num_partitions)  # type: ignore[arg-type]
-        identity = settle_identity(config.base_dir, wanted)
+        self._closing.push_async_callback(self.log.close)
+        partitions = await self._cluster_partitions()
+        identity = settle_identity(
+            config.base_dir, Identity(kind, config.cluster_name, await self.log.cluster_id(), partitions)
+        )
         self.partitions = identity.partitions
-        journal_topic = self.journal_topic
         await self.log.ensure_topics(
-            [TopicSpec(journal_topic, self.partitions, Cleanup.NEVER_BY_TIME, log_append_time=True)]
+            [TopicSpec(self.journal_topic, self.partitions, Cleanup.NEVER_BY_TIME, log_append_time=True)]
         )
         self.store = await asyncio.to_thread(RocksStore, config.base_dir / "tables", [*ROW_TYPES, POSITIONS])
+        self._closing.push_async_callback(self._close_store)
         self._flusher = Flusher(self.store, config.storage.flush_interval_ms / 1000, self._on_failure)
-        await self._open_partitions(identity, journal_topic)
-        await asyncio.gather(*(processor.lead() for processor in self.processors))
+        self._closing.callback(self._flusher.close)
+        await self._open_partitions(identity)
+        self._closing.push_async_callback(self._end_terms)
+        await self._lead_all()
         self._registry_changed()
         await self._register_applications()
         self._upkeep.start()
+        self._closing.push_async_callback(self._drain)
+        self._closing.callback(self._upkeep.stop)
 
-    async def _open_partitions(self, identity: Identity, topic: str) -> None:
+    async def _lead_all(self) -> None:
+        ends = await asyncio.gather(*(processor.lead() for processor in self.processors), return_exceptions=True)
+        for end in ends:
+            if end is not None:
+                raise end
+
+    async def _cluster_partitions(self) -> int:
+        """The count that the cluster was created with; the configured one where it is new, or says otherwise."""
+        if self.config.default_num_partitions is None:
+            with contextlib.suppress(UnknownTopic):
+                return (await self.log.topic(self.journal_topic)).partitions
+        return self.config.num_partitions
+
+    async def _open_partitions(self, identity: Identity) -> None:
         config = self.config
         fittings = Fittings(
             node=config.node_name,
@@ -119,6 +145,7 @@ class Node:
             abort_attempts=self.attempts.abort_all,
             on_halt=self._on_failure,
         )
+        topic = self.journal_topic
         info = await self.log.topic(topic)
         for partition in range(self.partitions):
             journal = Journal(
@@ -163,16 +190,16 @@ class Node:
 
     async def stop(self) -> None:
         """Takes nothing more, lets what was accepted become durable, and leaves cleanly."""
-        self._upkeep.stop()
-        await self._drain()
+        await self._closing.aclose()
+
+    async def _end_terms(self) -> None:
         await self._processors.stop()
         for processor in self.processors:
             self.attempts.abort_all(processor.partition)
-        self._flusher.close()
-        self._threads.close()
+
+    async def _close_store(self) -> None:
         await asyncio.to_thread(self.store.sync)
         self.store.close()
-        await self.log.close()
 
     async def _drain(self) -> None:
         deadline = self.clock.monotonic() + DRAIN_SECONDS

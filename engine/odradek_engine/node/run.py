@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import signal
 from collections.abc import Sequence
 from pathlib import Path
 
+from odradek.endpoint import Application
 from odradek_engine.config import Config
 from odradek_engine.listening import CannotListen
 from odradek_engine.log.port import LogError
@@ -67,7 +69,7 @@ def _spare_the_collector() -> None:
     gc.set_threshold(100_000, 50, 100)
 
 
-async def _serve(config: Config, applications: Sequence[object]) -> int:
+async def _serve(config: Config, applications: Sequence[Application]) -> int:
     loop = asyncio.get_running_loop()
     stopped: asyncio.Future[Exception | None] = loop.create_future()
 
@@ -77,17 +79,16 @@ async def _serve(config: Config, applications: Sequence[object]) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
-    node = Node(config, applications, stop)  # type: ignore[arg-type]
-    doors = Doors(node)
-    try:
+    async with contextlib.AsyncExitStack() as closing:
+        node = Node(config, applications, stop)
+        closing.push_async_callback(node.stop)
         await node.start()
+        doors = Doors(node)
+        closing.push_async_callback(doors.close)
         await doors.open()
         _spare_the_collector()
         _log.info("node %s is ready", config.node_name)
         error = await stopped
-    finally:
-        await doors.close()
-        await node.stop()
     if error is not None:
         raise error
     return 0

@@ -13,32 +13,36 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 import msgspec
 
-from odradek_engine.partition.overlay import Writes, encode_row
+from odradek_engine.partition.overlay import ABSENT, Cell, Writes, encode_row
 from odradek_engine.store.port import Change, StoreReader, prefix_end
 
 R = TypeVar("R")
 Key: TypeAlias = tuple[bytes, bytes]
-_ABSENT: Final[Any] = object()
 _ROW_OVERHEAD_BYTES: Final = 200
 """What a row costs in memory beside its encoded size, about."""
 
 
 class _Group(Generic[R]):
-    __slots__ = ("complete", "derived", "dirty", "rows", "sizes", "weight")
+    __slots__ = ("cells", "complete", "derived", "dirty", "sizes", "weight")
 
     def __init__(self, complete: bool) -> None:
-        self.rows: dict[bytes, R | None] = {}
+        self.cells: dict[bytes, Cell[R]] = {}
         self.dirty: set[bytes] = set()
         self.sizes: dict[bytes, int] = {}
         self.complete = complete
         self.weight = 0
         self.derived: Any = None
 
+    def rows(self) -> list[tuple[bytes, R]]:
+        """What is not deleted, in order."""
+        return [(key, cell[0]) for key, cell in sorted(self.cells.items(), key=_first) if cell[0] is not None]
+
     def weigh(self, key: bytes, size: int) -> None:
         """A row takes so many bytes (0: it is gone)."""
-        cost = size + _ROW_OVERHEAD_BYTES if size else 0
-        self.weight += cost - self.sizes.get(key, 0)
-        self.sizes[key] = cost
+        self.weight -= self.sizes.pop(key, 0)
+        if size:
+            self.sizes[key] = size + _ROW_OVERHEAD_BYTES
+            self.weight += size + _ROW_OVERHEAD_BYTES
 
 
 class GroupedTable(Generic[R]):
@@ -63,9 +67,9 @@ class GroupedTable(Generic[R]):
         """The newest row."""
         known = self._groups.get(group)
         if known is not None:
-            row = known.rows.get(key, _ABSENT)
-            if row is not _ABSENT:
-                return row
+            cell = known.cells.get(key)
+            if cell is not None:
+                return cell[0]
             if known.complete:
                 return None
         raw = self._store.get(self.name, self._prefix + group + key)
@@ -73,15 +77,13 @@ class GroupedTable(Generic[R]):
 
     def rows(self, group: bytes) -> list[tuple[bytes, R]]:
         """All newest rows of a group, in order."""
-        return [(key, row) for key, row in sorted(self._whole(group).rows.items(), key=_first) if row is not None]
+        return self._whole(group).rows()
 
     def derived(self, group: bytes, derive: Callable[[list[tuple[bytes, R]]], Any]) -> Any:
         """The value derived from the group's rows; kept with them."""
         whole = self._whole(group)
         if whole.derived is None:
-            whole.derived = derive(
-                [(key, row) for key, row in sorted(whole.rows.items(), key=_first) if row is not None]
-            )
+            whole.derived = derive(whole.rows())
         return whole.derived
 
     def derived_now(self, group: bytes) -> Any:
@@ -96,23 +98,25 @@ class GroupedTable(Generic[R]):
             known = self._groups[group] = _Group(first)
         elif not known.dirty:
             self._unmark_clean(group, known)
-        self._writes.entries.append((self, (group, key), row, known.rows.get(key, _ABSENT)))
-        known.rows[key] = row
+        cell = (row,)
+        self._writes.entries.append((self, (group, key), cell, known.cells[key] if key in known.dirty else ABSENT))
+        known.cells[key] = cell
         known.dirty.add(key)
+        if row is None:
+            known.derived = None
 
     def restore(self, key: Key, hidden: Any) -> None:
-        """Takes one write back."""
+        """Takes one write back. A row that the store has is read from there again."""
         group, suffix = key
         known = self._groups[group]
         known.derived = None
-        if hidden is _ABSENT:
-            known.rows.pop(suffix, None)
-            known.dirty.discard(suffix)
-        else:
-            known.rows[suffix] = hidden
-            stored = self._store.get(self.name, self._prefix + group + suffix)
-            if stored == (None if hidden is None else encode_row(hidden)):
-                known.dirty.discard(suffix)
+        if hidden is not ABSENT:
+            known.cells[suffix] = hidden
+            return
+        del known.cells[suffix]
+        known.weigh(suffix, 0)
+        known.dirty.remove(suffix)
+        known.complete = False
         if not known.dirty:
             self._mark_clean(group, known)
 
@@ -120,16 +124,16 @@ class GroupedTable(Generic[R]):
         """The row as the store takes it."""
         return (self.name, self._prefix + key[0] + key[1], None if row is None else encode_row(row))
 
-    def written(self, key: Key, row: R | None, size: int) -> None:
-        """The store has this row now."""
+    def written(self, key: Key, cell: Cell[R], size: int) -> None:
+        """The store has this write now."""
         group, suffix = key
         known = self._groups.get(group)
-        if known is None or known.rows.get(suffix, _ABSENT) is not row:
+        if known is None or known.cells.get(suffix) is not cell:
             return
-        known.dirty.discard(suffix)
-        known.weigh(suffix, 0 if row is None else size)
-        if row is None:
-            del known.rows[suffix]
+        known.dirty.remove(suffix)
+        known.weigh(suffix, size)
+        if cell[0] is None:
+            del known.cells[suffix]
         if not known.dirty:
             self._mark_clean(group, known)
 
@@ -147,8 +151,8 @@ class GroupedTable(Generic[R]):
         skip = len(prefix)
         for full_key, raw in self._store.scan(self.name, prefix, prefix_end(prefix)):
             key = full_key[skip:]
-            if key not in known.rows:
-                known.rows[key] = self._decode(raw)
+            if key not in known.cells:
+                known.cells[key] = (self._decode(raw),)
                 known.weigh(key, len(raw))
         known.complete = True
         if not known.dirty:
@@ -156,7 +160,7 @@ class GroupedTable(Generic[R]):
         return known
 
     def _mark_clean(self, group: bytes, known: _Group[R]) -> None:
-        if not known.rows:
+        if not known.cells:
             del self._groups[group]
             return
         self._clean[group] = None

@@ -7,8 +7,9 @@ belongs to which record is kept in lists of changes:
 - `Changes`: what one turn wrote, in order; a command that fails is taken back from it (`mark`, `roll_back`);
 - `Pending`: the last acknowledged value of each row, not yet in the store.
 
-A row is None where it was deleted. Rows are immutable, so "the row in memory is the very object that was written"
-means that nothing newer exists and memory may forget it.
+A row is None where it was deleted. Each write stands in a cell of its own, a tuple of one: "the cell in memory is
+the very one that was written" means that nothing newer exists and memory may forget it. Rows alone could not tell: a
+lock that was released, taken and released again is None twice.
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ import msgspec
 from odradek_engine.store.port import Change, StoreReader, prefix_end
 
 R = TypeVar("R")
-_ABSENT: Final[Any] = object()
+Cell: TypeAlias = tuple[R | None]
+"""One write of a row."""
+ABSENT: Final[Any] = object()
+"""Hidden by a write where memory had nothing that the store has not."""
 _BORN: Final[Any] = object()
 """Hidden by a row that its event knows to be new, in the store too."""
 
@@ -36,12 +40,12 @@ class Layered(Protocol):
     def change(self, key: Any, row: Any) -> Change:
         """A row as the store takes it."""
 
-    def written(self, key: Any, row: Any, size: int) -> None:
-        """The store has this row now, in so many bytes."""
+    def written(self, key: Any, cell: Cell[Any], size: int) -> None:
+        """The store has this write now, in so many bytes."""
 
 
-Entry: TypeAlias = tuple[Layered, Any, Any, Any]
-"""Table, key, row, the row that it hid in memory."""
+Entry: TypeAlias = tuple[Layered, Any, Cell[Any], Any]
+"""Table, key, the write, the write that it hid in memory."""
 
 
 class Writes:
@@ -68,42 +72,42 @@ class Changes:
     def roll_back(self, mark: int) -> None:
         """Takes back everything since `mark`."""
         for table, key, _, hidden in reversed(self.entries[mark:]):
-            table.restore(key, _ABSENT if hidden is _BORN else hidden)
+            table.restore(key, ABSENT if hidden is _BORN else hidden)
         del self.entries[mark:]
 
 
 class Pending:
     """Acknowledged rows on their way to the store."""
 
-    __slots__ = ("_born", "_rows")
+    __slots__ = ("_born", "_cells")
 
     def __init__(self) -> None:
-        self._rows: dict[tuple[Layered, Any], Any] = {}
+        self._cells: dict[tuple[Layered, Any], Cell[Any]] = {}
         self._born: set[tuple[Layered, Any]] = set()
         """Rows that the store has nothing of: deleted again, they need not be written at all."""
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._cells)
 
     def add(self, changes: Changes) -> None:
         """A turn's record was acknowledged."""
-        rows = self._rows
+        cells = self._cells
         born = self._born
-        for table, key, row, hidden in changes.entries:
+        for table, key, cell, hidden in changes.entries:
             place = (table, key)
-            if hidden is _BORN and place not in rows:
+            if hidden is _BORN and place not in cells:
                 born.add(place)
-            elif row is None and place in born:
+            elif cell[0] is None and place in born:
                 born.discard(place)
-                del rows[place]
-                table.written(key, None, 0)
+                del cells[place]
+                table.written(key, cell, 0)
                 continue
-            rows[place] = row
+            cells[place] = cell
 
-    def drain(self) -> list[tuple[Layered, Any, Any]]:
-        """All rows; the layer is empty afterwards."""
-        drained = [(table, key, row) for (table, key), row in self._rows.items()]
-        self._rows = {}
+    def drain(self) -> list[tuple[Layered, Any, Cell[Any]]]:
+        """The last write of each row; the layer is empty afterwards."""
+        drained = [(table, key, cell) for (table, key), cell in self._cells.items()]
+        self._cells = {}
         self._born.clear()
         return drained
 
@@ -128,7 +132,7 @@ class Table(Generic[R]):
         self._prefix = prefix
         self._store = store
         self._decode: Callable[[bytes], R] = msgspec.msgpack.Decoder(row_type).decode
-        self._hot: dict[bytes, R | None] = {}
+        self._hot: dict[bytes, Cell[R]] = {}
         self._clean: OrderedDict[bytes, None] = OrderedDict()
         self._keep = keep
         self._keeps = keeps
@@ -136,34 +140,38 @@ class Table(Generic[R]):
 
     def get(self, key: bytes) -> R | None:
         """The newest row."""
-        row = self._hot.get(key, _ABSENT)
-        if row is not _ABSENT:
-            return row
+        cell = self._hot.get(key)
+        if cell is not None:
+            return cell[0]
         raw = self._store.get(self.name, self._prefix + key)
         return None if raw is None else self._decode(raw)
 
     def put(self, key: bytes, row: R | None, *, new: bool = False) -> None:
         """Writes (None: deletes) a row; `new`: neither memory nor store has one of this key. For `apply` only."""
         hot = self._hot
-        self._writes.entries.append((self, key, row, _BORN if new else hot.get(key, _ABSENT)))
-        hot[key] = row
-        if self._keep:
-            self._clean.pop(key, None)
+        hidden = hot.get(key, ABSENT)
+        if hidden is ABSENT:
+            if new:
+                hidden = _BORN
+        elif self._keep and self._clean.pop(key, ABSENT) is None:
+            hidden = ABSENT
+        cell = (row,)
+        self._writes.entries.append((self, key, cell, hidden))
+        hot[key] = cell
 
     def restore(self, key: bytes, hidden: Any) -> None:
-        """Takes one write back."""
-        if hidden is _ABSENT:
-            self._hot.pop(key, None)
-            return
-        self._hot[key] = hidden
-        if self._keep and hidden is not None and self._store.get(self.name, self._prefix + key) == encode_row(hidden):
-            self._clean[key] = None
+        """Takes one write back. A row that the store has is read from there again."""
+        if hidden is ABSENT:
+            del self._hot[key]
+        else:
+            self._hot[key] = hidden
 
-    def written(self, key: bytes, row: R | None, _size: int) -> None:
-        """The store has this row now."""
+    def written(self, key: bytes, cell: Cell[R], _size: int) -> None:
+        """The store has this write now."""
         hot = self._hot
-        if hot.get(key, _ABSENT) is not row:
+        if hot.get(key) is not cell:
             return
+        row = cell[0]
         if row is None or not self._keep or (self._keeps is not None and not self._keeps(row)):
             del hot[key]
             return
@@ -192,15 +200,15 @@ class Table(Generic[R]):
         for full_key, raw in stored:
             key = full_key[skip:]
             while at < len(newer) and newer[at] < key:
-                yield newer[at], self._hot[newer[at]]
+                yield newer[at], self._hot[newer[at]][0]
                 at += 1
             if at < len(newer) and newer[at] == key:
-                yield key, self._hot[key]
+                yield key, self._hot[key][0]
                 at += 1
             else:
                 yield key, self._decode(raw)
         for key in newer[at:]:
-            yield key, self._hot[key]
+            yield key, self._hot[key][0]
 
     def change(self, key: bytes, row: R | None) -> Change:
         """The row as the store takes it."""

@@ -61,10 +61,10 @@ class Flusher:
         written = []
         positions = []
         for partition in self._waiting.values():
-            for table, key, row in partition.pending.drain():
-                change = table.change(key, row)
+            for table, key, cell in partition.pending.drain():
+                change = table.change(key, cell[0])
                 batch.append(change)
-                written.append((table, key, row, change))
+                written.append((table, key, cell, change))
             position = partition.position()
             batch.append(position_change(partition.partition, position))
             positions.append((partition, position))
@@ -76,8 +76,8 @@ class Flusher:
             self._failed = True
             self._on_failure(error)
             return
-        for table, key, row, change in written:
-            table.written(key, row, 0 if change[2] is None else len(change[2]))
+        for table, key, cell, change in written:
+            table.written(key, cell, 0 if change[2] is None else len(change[2]))
         for partition, position in positions:
             partition.stored(position)
 

@@ -14,6 +14,7 @@ import asyncio
 import traceback
 from collections.abc import Awaitable, Generator, Iterable, Sequence
 from contextlib import AsyncExitStack
+from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
 from odradek.driver.current import current
@@ -36,7 +37,11 @@ CANCELLED_CODE = 409
 
 
 class Attempt:
-    """Drives one handler; the engine holds it as its `HandlerSide`."""
+    """Drives one handler; the engine holds it as its `HandlerSide`.
+
+    Context variables: the handler starts with those of the `surroundings`, and the engine is called with these, so
+    that nothing of one handler's reaches the engine or, through it, another handler.
+    """
 
     __slots__ = (
         "_declared",
@@ -46,6 +51,7 @@ class Attempt:
         "_flush_handle",
         "_input_open",
         "_loop",
+        "_surroundings",
         "_task",
         "_wait",
         "_waiter",
@@ -57,7 +63,12 @@ class Attempt:
     )
 
     def __init__(
-        self, handler: Handler[Any, Any], machine: Machine, engine: EngineSide, environment: HandlerEnvironment
+        self,
+        handler: Handler[Any, Any],
+        machine: Machine,
+        engine: EngineSide,
+        environment: HandlerEnvironment,
+        surroundings: Context,
     ) -> None:
         self.handler = handler
         self.machine = machine
@@ -67,6 +78,7 @@ class Attempt:
         self.waiting_for = ""
         """What the handler awaited last, for messages."""
         self._engine = engine
+        self._surroundings = surroundings
         self._input_open = True
         self._declared: dict[NotificationKey, RunBlock] = {}
         self._executing: dict[int, asyncio.Task[None]] = {}
@@ -75,7 +87,7 @@ class Attempt:
         self._flush_handle: asyncio.Handle | None = None
         self._finished: asyncio.Event | None = None
         self._loop = loop = asyncio.get_running_loop()
-        self._task = loop.create_task(self._main())
+        self._task = loop.create_task(self._main(), context=surroundings.copy())
 
     @property
     def attempt(self) -> Attempt:
@@ -90,8 +102,9 @@ class Attempt:
             return
         try:
             self.machine.receive(messages)
-            if self._is_blocked() and cancel.poll(self.machine, self._wait):  # type: ignore[arg-type]
-                self._waiter.set_result(None)  # type: ignore[union-attr]
+            wait, waiter = self._wait, self._waiter
+            if wait is not None and waiter is not None and not waiter.done() and cancel.poll(self.machine, wait):
+                waiter.set_result(None)
         except SdkInternalBaseException:
             self._unwind()
         if self.machine.outbox:
@@ -116,7 +129,7 @@ class Attempt:
         handler = self.handler
         try:
             if handler.context_managers:
-                result = await self._call_within_managers()
+                result = await self._call_wrapped()
             else:
                 result = await self._call()
             self._end(handler.render(result))
@@ -142,7 +155,8 @@ class Attempt:
             return handler.fn(self.context, handler.parse(self.machine.input.value))
         return handler.fn(self.context)
 
-    async def _call_within_managers(self) -> Any:
+    async def _call_wrapped(self) -> Any:
+        """The handler within the context managers that its declaration names."""
         async with AsyncExitStack() as stack:
             for manager in self.handler.context_managers:
                 await stack.enter_async_context(manager())
@@ -214,6 +228,8 @@ class Attempt:
         if self._executing:
             for task in self._executing.values():
                 task.cancel()
+        if self._waiter is not None:
+            self._waiter.cancel()  # a task that the handler left behind
         if self._finished is not None:
             self._finished.set()
         self._flush()
@@ -274,6 +290,7 @@ class Attempt:
                 yield from waiter
             finally:
                 self._wait = self._waiter = None
+                del waiter  # it may hold an exception that holds this frame
         if wait.cancelled:
             self._send_soon()
             raise TerminalError(CANCELLED, CANCELLED_CODE)
@@ -328,8 +345,9 @@ class Attempt:
 
     def _unwind(self) -> None:
         """The attempt was closed under its handler: takes it out of whatever it awaits."""
-        if self._is_blocked():
-            self._waiter.set_exception(self.machine.unwinding())  # type: ignore[union-attr]
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_exception(self.machine.unwinding())
         else:
             self._task.cancel()
         self._send_soon()
@@ -348,4 +366,4 @@ class Attempt:
         outbox = self.machine.outbox
         if outbox:
             self.machine.outbox = []
-            self._engine.send(outbox)
+            self._surroundings.copy().run(self._engine.send, outbox)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextvars import copy_context
 from typing import Any, Final
 
 from odradek.declaration import ServiceDeclaration
@@ -21,6 +22,7 @@ class InProcessEndpoint:
 
     def __init__(self, services: Mapping[str, ServiceDeclaration], environment: HandlerEnvironment) -> None:
         self._environment = environment
+        self._surroundings = copy_context()
         self._handlers: dict[tuple[str, str], Handler[Any, Any]] = {
             (service.name, handler.name): handler
             for service in services.values()
@@ -37,7 +39,7 @@ class InProcessEndpoint:
         found = self._handlers.get((service, handler))
         if found is None:
             return Refusal(f"this application has no handler {service}/{handler}", engine)
-        return Attempt(found, Machine(found.target, start, journal), engine, self._environment)
+        return Attempt(found, Machine(found.target, start, journal), engine, self._environment, self._surroundings)
 
 
 class Refusal:

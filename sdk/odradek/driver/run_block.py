@@ -118,7 +118,8 @@ async def execute(attempt: Attempt, block: RunBlock) -> None:
     began_ms = attempt.environment.now_ms()
     earlier = run.earlier_failures(attempt.machine)
     try:
-        result = _serialize(block, await _perform(attempt, block))
+        returned = await (block.action() if block.is_async else _run_in_thread(attempt, block))
+        result = _serialize(block, returned)
     except TerminalError as error:
         metadata = tuple((error.metadata or {}).items())
         attempt.propose(block, None, Failure(error.status_code, error.message, metadata))
@@ -139,9 +140,7 @@ async def execute(attempt: Attempt, block: RunBlock) -> None:
         attempt.propose(block, result, None)
 
 
-async def _perform(attempt: Attempt, block: RunBlock) -> Any:
-    if block.is_async:
-        return await block.action()
+async def _run_in_thread(attempt: Attempt, block: RunBlock) -> Any:
     in_context = copy_context().run
     result = await attempt.environment.run_in_thread(lambda: in_context(block.action))
     return await result if inspect.isawaitable(result) else result

@@ -1,5 +1,7 @@
 """Mistakes that `mypy --strict` must find; each line says the error's code."""
 
+# ruff: noqa: F841
+
 from __future__ import annotations
 
 from datetime import timedelta
@@ -21,12 +23,12 @@ async def add(a: int, b: int) -> int:
 
 @svc.handler()
 async def handler(ctx: odradek.Context) -> None:
-    text: int = await ctx.service_call(shout, "x")  # E: assignment
-    number: str = await ctx.run_typed("add", add, odradek.RunOptions(), 1, 2)  # E: assignment
+    text: int = await ctx.service_call(shout, "x")  # E: arg-type
+    number: str = await ctx.run_typed("add", add, odradek.RunOptions(), 1, 2)  # E: call-overload
     await ctx.run_typed("add", add, odradek.RunOptions(), 1, "2")  # E: call-overload
     ctx.set("a", 1)  # E: attr-defined
     ctx.sleep(5)  # E: arg-type
-    timer: int = await ctx.sleep(timedelta(seconds=1))  # E: func-returns-value
+    timer: int = await ctx.sleep(timedelta(seconds=1))  # E: func-returns-value # E: assignment
     ctx.generic_call("A", "b", "text")  # E: arg-type
 
 

@@ -1,0 +1,160 @@
+"""How deployments, services and handlers look as JSON. Pure; what is not set is left out."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from odradek.protocol.manifest import (
+    HandlerManifest,
+    HandlerType,
+    InputRule,
+    OnMaxAttempts,
+    Options,
+    OutputRule,
+    ServiceManifest,
+    ServiceType,
+)
+from odradek_engine.config import Config
+from odradek_engine.durations import format_duration
+from odradek_engine.model.registry import Deployment, RegisteredService, Schema
+from odradek_engine.schema import default_retry_policy
+
+IN_PROCESS_URI: Final = "in-process://odradek/"
+_JSON: Final = "application/json"
+_SERVICE_TYPES: Final = {
+    ServiceType.SERVICE: "Service",
+    ServiceType.VIRTUAL_OBJECT: "VirtualObject",
+    ServiceType.WORKFLOW: "Workflow",
+}
+_HANDLER_TYPES: Final = {
+    HandlerType.EXCLUSIVE: "Exclusive",
+    HandlerType.SHARED: "Shared",
+    HandlerType.WORKFLOW: "Workflow",
+}
+_ON_MAX_ATTEMPTS: Final = {OnMaxAttempts.PAUSE: "Pause", OnMaxAttempts.KILL: "Kill"}
+
+
+def format_instant(milliseconds: int) -> str:
+    """RFC 3339 with nanoseconds."""
+    moment = datetime.fromtimestamp(milliseconds // 1000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03}000000Z"
+
+
+def deployment_summary(deployment: Deployment, schema: Schema) -> dict[str, Any]:
+    """A deployment with the names and revisions of its services."""
+    services = [
+        {"name": name, "revision": service.revision}
+        for name, service in sorted(schema.services.items())
+        if service.deployment == deployment.id
+    ]
+    return _deployment(deployment) | {"services": services}
+
+
+def deployment_detail(deployment: Deployment, schema: Schema, config: Config) -> dict[str, Any]:
+    """A deployment with its services in full."""
+    services = [
+        service_metadata(service, config)
+        for _, service in sorted(schema.services.items())
+        if service.deployment == deployment.id
+    ]
+    return _deployment(deployment) | {"services": services}
+
+
+def _deployment(deployment: Deployment) -> dict[str, Any]:
+    return {
+        "id": deployment.id,
+        "uri": IN_PROCESS_URI,
+        "protocol_type": "BidiStream",
+        "http_version": "HTTP/2.0",
+        "created_at": format_instant(deployment.created_at),
+        "min_protocol_version": deployment.min_protocol_version,
+        "max_protocol_version": deployment.max_protocol_version,
+        "sdk_version": deployment.sdk_version,
+    }
+
+
+def service_metadata(service: RegisteredService, config: Config) -> dict[str, Any]:
+    """A service with its handlers; every setting as it is in force for handlers without one of their own."""
+    manifest = service.manifest
+    invoker = config.worker.invoker
+    return _present(
+        name=manifest.name,
+        ty=_SERVICE_TYPES[manifest.ty],
+        handlers=[handler_metadata(manifest, handler) for handler in manifest.handlers],
+        deployment_id=service.deployment,
+        revision=service.revision,
+        public=not manifest.ingress_private,
+        documentation=manifest.documentation,
+        metadata=manifest.metadata or None,
+        idempotency_retention=_duration(manifest.idempotency_retention, config.default_idempotency_retention_ms),
+        journal_retention=_duration(manifest.journal_retention, config.default_journal_retention_ms),
+        inactivity_timeout=_duration(manifest.inactivity_timeout, invoker.inactivity_timeout_ms),
+        abort_timeout=_duration(manifest.abort_timeout, invoker.abort_timeout_ms),
+        enable_lazy_state=bool(manifest.enable_lazy_state),
+        retry_policy=_service_retry_policy(manifest, config),
+    )
+
+
+def _service_retry_policy(manifest: ServiceManifest, config: Config) -> dict[str, Any]:
+    default = default_retry_policy(config)
+    in_force = {
+        "initial_interval": format_duration(default.initial_interval),
+        "exponentiation_factor": default.exponentiation_factor,
+        "max_attempts": default.max_attempts,
+        "max_interval": format_duration(default.max_interval),
+        "on_max_attempts": _ON_MAX_ATTEMPTS[default.on_max_attempts],
+    }
+    return in_force | _retry_overrides(manifest)
+
+
+def handler_metadata(service: ServiceManifest, handler: HandlerManifest) -> dict[str, Any]:
+    """A handler; settings only where it has its own."""
+    private = handler.ingress_private if handler.ingress_private is not None else service.ingress_private
+    rule = handler.input or InputRule(content_type="*/*")
+    output = handler.output or OutputRule(content_type=_JSON)
+    return _present(
+        name=handler.name,
+        ty=None if handler.ty is None else _HANDLER_TYPES[handler.ty],
+        public=not private,
+        input_description=_describe(rule.content_type, rule.json_schema),
+        output_description=_describe(output.content_type, output.json_schema),
+        input_json_schema=rule.json_schema,
+        output_json_schema=output.json_schema,
+        documentation=handler.documentation,
+        metadata=handler.metadata or None,
+        idempotency_retention=_duration(handler.idempotency_retention),
+        journal_retention=_duration(handler.journal_retention),
+        inactivity_timeout=_duration(handler.inactivity_timeout),
+        abort_timeout=_duration(handler.abort_timeout),
+        enable_lazy_state=handler.enable_lazy_state,
+        retry_policy={"max_attempts": None} | _retry_overrides(handler),
+    )
+
+
+def _retry_overrides(options: Options) -> dict[str, Any]:
+    on_max_attempts = options.retry_policy_on_max_attempts
+    return _present(
+        initial_interval=_duration(options.retry_policy_initial_interval),
+        exponentiation_factor=options.retry_policy_exponentiation_factor,
+        max_attempts=options.retry_policy_max_attempts,
+        max_interval=_duration(options.retry_policy_max_interval),
+        on_max_attempts=None if on_max_attempts is None else _ON_MAX_ATTEMPTS[on_max_attempts],
+    )
+
+
+def _describe(content_type: str | None, json_schema: Any) -> str:
+    """What goes in or out, in a word or two: `none`, `JSON string`, `text/plain`."""
+    if content_type is None:
+        return "none"
+    kind = json_schema.get("type") if isinstance(json_schema, dict) else None
+    return f"JSON {kind}" if content_type == _JSON and isinstance(kind, str) else content_type
+
+
+def _duration(*milliseconds: int | None) -> str | None:
+    """The first that is set, as text."""
+    return next((format_duration(each) for each in milliseconds if each is not None), None)
+
+
+def _present(**fields: Any) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}

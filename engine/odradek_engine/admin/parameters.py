@@ -1,0 +1,57 @@
+"""Reads bodies, query parameters and ids of admin requests; what is broken ends in the right status and text."""
+
+from __future__ import annotations
+
+from typing import Final, TypeVar
+
+import msgspec
+from starlette.requests import Request
+
+from odradek.protocol.ids import MalformedId, parse_invocation_id
+from odradek_engine.admin.errors import AdminError, BadRequest
+
+T = TypeVar("T")
+
+BODY_BYTES: Final = 1024 * 1024
+
+
+async def read_json(request: Request, shape: type[T], limit_bytes: int = BODY_BYTES) -> T:
+    """The body as a value of a type; 415, 413, 400 or 422 if it is none."""
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type != "application/json":
+        raise BadRequest(415, "Expected request with `Content-Type: application/json`")
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > limit_bytes:
+            raise BadRequest(413, "length limit exceeded")
+    try:
+        return msgspec.json.decode(body, type=shape)
+    except msgspec.ValidationError as error:
+        raise BadRequest(422, f"Failed to deserialize the JSON body into the target type: {error}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadRequest(400, f"Failed to parse the request body as JSON: {error}") from None
+
+
+def read_flag(request: Request, name: str) -> bool:
+    """A query parameter that is `true` or `false`; absent means false."""
+    text = request.query_params.get(name, "false")
+    if text not in ("true", "false"):
+        raise BadRequest(400, f"Failed to deserialize query string: {name}: '{text}' is neither `true` nor `false`")
+    return text == "true"
+
+
+def read_invocation_id(request: Request) -> tuple[str, bytes]:
+    """The invocation in the path, as text and raw."""
+    text = request.path_params["invocation"]
+    try:
+        return text, parse_invocation_id(text)
+    except MalformedId as error:
+        raise AdminError(400, f"The request field 'invocation_id' is invalid. Reason: {error}") from None
+
+
+def check_resource_id(what: str, prefix: str, text: str) -> str:
+    """An id in the path that looks like one of its kind."""
+    if not (text.startswith(f"{prefix}_1") and text[len(prefix) + 2 :].isalnum() and text.isascii()):
+        raise BadRequest(400, f"Invalid URL: Cannot parse `{what}` with value `{text}`: bad format")
+    return text

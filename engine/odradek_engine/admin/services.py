@@ -1,0 +1,99 @@
+"""Deployments, services, their handlers, and the state of objects."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from odradek.protocol.manifest import ServiceType
+from odradek_engine.admin.errors import AdminError, json_response
+from odradek_engine.admin.metadata import deployment_detail, deployment_summary, handler_metadata, service_metadata
+from odradek_engine.admin.parameters import check_resource_id
+from odradek_engine.config import Config
+from odradek_engine.gateway import Gateway
+from odradek_engine.model.registry import RegisteredService
+
+
+class Services:
+    """The routes of them."""
+
+    def __init__(self, gateway: Gateway, config: Config) -> None:
+        self._gateway = gateway
+        self._config = config
+
+    def routes(self) -> list[Route]:
+        """All of them."""
+        return [
+            Route("/deployments", self._deployments),
+            Route("/deployments/{deployment}", self._deployment),
+            Route("/services", self._services),
+            Route("/services/{service}", self._service),
+            Route("/services/{service}/handlers", self._handlers),
+            Route("/services/{service}/handlers/{handler}", self._handler),
+            Route("/services/{service}/state/{key:path}", self._state),
+        ]
+
+    async def _deployments(self, _: Request) -> Response:
+        schema = self._gateway.schema
+        summaries = [deployment_summary(deployment, schema) for deployment in schema.deployments.values()]
+        return json_response({"deployments": summaries})
+
+    async def _deployment(self, request: Request) -> Response:
+        identifier = check_resource_id("deployment", "dp", request.path_params["deployment"])
+        schema = self._gateway.schema
+        deployment = schema.deployments.get(identifier)
+        if deployment is None:
+            raise AdminError(404, f"The requested deployment '{identifier}' does not exist")
+        return json_response(deployment_detail(deployment, schema, self._config))
+
+    async def _services(self, _: Request) -> Response:
+        services = self._gateway.schema.services
+        return json_response(
+            {"services": [service_metadata(services[name], self._config) for name in sorted(services)]}
+        )
+
+    async def _service(self, request: Request) -> Response:
+        return json_response(service_metadata(self._find(request), self._config))
+
+    async def _handlers(self, request: Request) -> Response:
+        manifest = self._find(request).manifest
+        return json_response({"handlers": [handler_metadata(manifest, handler) for handler in manifest.handlers]})
+
+    async def _handler(self, request: Request) -> Response:
+        name = request.path_params["handler"]
+        service = self._gateway.schema.services.get(request.path_params["service"])
+        for handler in service.manifest.handlers if service else ():
+            if service and handler.name == name:
+                return json_response(handler_metadata(service.manifest, handler))
+        raise AdminError(
+            404, f"The requested handler '{name}' on service '{request.path_params['service']}' does not exist"
+        )
+
+    async def _state(self, request: Request) -> Response:
+        service = self._find(request).manifest
+        if service.ty is ServiceType.SERVICE:
+            raise AdminError(400, f"Service '{service.name}' is a plain service and has no state")
+        state = await self._gateway.object_state(service.name, request.path_params["key"])
+        shown = {name.decode("utf-8", "backslashreplace"): _shown(value) for name, value in sorted(state.items())}
+        return json_response(shown)
+
+    def _find(self, request: Request) -> RegisteredService:
+        name = request.path_params["service"]
+        service = self._gateway.schema.services.get(name)
+        if service is None:
+            raise AdminError(404, f"The requested service '{name}' does not exist")
+        return service
+
+
+def _shown(value: bytes) -> Any:
+    """JSON as it is, other bytes as base64."""
+    try:
+        msgspec.json.decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return {"base64": base64.b64encode(value).decode()}
+    return msgspec.Raw(value)

@@ -1,0 +1,187 @@
+"""Subscriptions: which topic goes to which handler, and how far each has come.
+
+Where a subscription starts is settled when it is made: later records are never skipped, whoever reads them when.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from odradek.protocol.ids import format_resource_id
+from odradek_engine.admin.errors import BAD_SUBSCRIPTION, AdminError, json_response
+from odradek_engine.admin.parameters import check_resource_id, read_json
+from odradek_engine.gateway import Gateway
+from odradek_engine.log.port import UnknownTopic
+from odradek_engine.model.commands import CreateSubscription, DeleteSubscription
+from odradek_engine.model.outcomes import AnyOutcome, Refused
+from odradek_engine.model.rows import KafkaCluster, Subscription
+from odradek_engine.topics import engine_topics
+
+LOCAL_CLUSTER: Final = "local"
+"""The node's own log, among Kafka clusters."""
+OFFSET_RESET: Final = "auto.offset.reset"
+_FROM_BEGIN: Final = ("earliest", "beginning", "smallest")
+_FROM_END: Final = ("latest", "end", "largest")
+_SOURCE: Final = re.compile(r"kafka://([^/]+)/([a-zA-Z0-9._-]{1,249})")
+_SINK: Final = re.compile(r"service://([^/]+)/([^/]+)")
+_ID_BYTES: Final = 16
+
+
+class SourceResolver(Protocol):
+    """Finds topics of foreign Kafka clusters."""
+
+    async def resolve(
+        self, cluster: KafkaCluster, topic: str, options: Mapping[str, str]
+    ) -> tuple[str, Mapping[int, int]]:
+        """Topic id and where each partition starts now, by `auto.offset.reset` in the options (without it the end).
+
+        Raises `UnknownTopic`, or `LogError` where the cluster cannot be asked.
+        """
+
+
+class _NewSubscription(msgspec.Struct, frozen=True):
+    source: str
+    sink: str
+    options: dict[str, str] | None = None
+
+
+class Subscriptions:
+    """The routes of them."""
+
+    def __init__(self, gateway: Gateway, resolver: SourceResolver, cluster_name: str) -> None:
+        self._gateway = gateway
+        self._resolver = resolver
+        self._engine_topics = engine_topics(cluster_name)
+
+    def routes(self) -> list[Route]:
+        """All of them."""
+        return [
+            Route("/subscriptions", self._list),
+            Route("/subscriptions", self._create, methods=["POST"]),
+            Route("/subscriptions/{subscription}", self._get),
+            Route("/subscriptions/{subscription}", self._delete, methods=["DELETE"]),
+        ]
+
+    async def of_cluster(self, cluster: str) -> list[dict[str, Any]]:
+        """The subscriptions that read from a cluster, as JSON."""
+        return [await self._shown(each) for each in self._gateway.subscriptions.values() if each.cluster == cluster]
+
+    async def _list(self, request: Request) -> Response:
+        source = request.query_params.get("source")
+        sink = request.query_params.get("sink")
+        chosen = [
+            await self._shown(each)
+            for each in self._gateway.subscriptions.values()
+            if source in (None, each.source) and sink in (None, each.sink)
+        ]
+        return json_response({"subscriptions": chosen})
+
+    async def _get(self, request: Request) -> Response:
+        return json_response(await self._shown(self._find(request)))
+
+    async def _create(self, request: Request) -> Response:
+        subscription = await self._make(await read_json(request, _NewSubscription))
+        check_done(await self._gateway.ask_registry(CreateSubscription(subscription)))
+        shown = await self._shown(subscription)
+        return json_response(shown, 201, {"location": f"subscriptions/{subscription.id}"})
+
+    async def _delete(self, request: Request) -> Response:
+        check_done(await self._gateway.ask_registry(DeleteSubscription(self._find(request).id)))
+        return Response(status_code=202)
+
+    def _find(self, request: Request) -> Subscription:
+        identifier = check_resource_id("subscription", "sub", request.path_params["subscription"])
+        subscription = self._gateway.subscriptions.get(identifier)
+        if subscription is None:
+            raise AdminError(404, f"The requested subscription '{identifier}' does not exist")
+        return subscription
+
+    async def _shown(self, subscription: Subscription) -> dict[str, Any]:
+        """Restate's fields; beside them how many records wait, in all and by partition (null while unknown)."""
+        positions = await self._gateway.lag(subscription.id)
+        partitions = None
+        if positions is not None:
+            partitions = [
+                {"partition": partition, "position": position, "end": end, "lag": max(0, end - position)}
+                for partition, (position, end) in sorted(positions.items())
+            ]
+        return {
+            "id": subscription.id,
+            "source": subscription.source,
+            "sink": subscription.sink,
+            "options": subscription.options,
+            "lag": None if partitions is None else sum(each["lag"] for each in partitions),
+            "partitions": partitions,
+        }
+
+    # --- making one ---
+
+    async def _make(self, wanted: _NewSubscription) -> Subscription:
+        options = wanted.options or {}
+        cluster, topic = self._read_source(wanted.source)
+        service, handler = self._read_sink(wanted.sink)
+        if options.get(OFFSET_RESET, "latest") not in (*_FROM_BEGIN, *_FROM_END):
+            raise _bad(f"option {OFFSET_RESET} is '{options[OFFSET_RESET]}': use 'earliest' or 'latest'")
+        try:
+            topic_id, start_offsets = await self._resolve(cluster, topic, options)
+        except UnknownTopic as error:
+            raise _bad(f"invalid source '{wanted.source}': {error}") from None
+        now_ms = self._gateway.clock.now_ms()
+        random = self._gateway.random_bytes(_ID_BYTES - 6)
+        return Subscription(
+            id=format_resource_id("sub", now_ms.to_bytes(6, "big") + random),
+            cluster=cluster,
+            topic=topic,
+            service=service,
+            handler=handler,
+            options=options,
+            created_at=now_ms,
+            topic_id=topic_id,
+            start_offsets=dict(start_offsets),
+        )
+
+    def _read_source(self, source: str) -> tuple[str, str]:
+        match = _SOURCE.fullmatch(source)
+        if match is None:
+            raise _bad(f"invalid source '{source}': write kafka://cluster/topic")
+        cluster, topic = match.groups()
+        if cluster == LOCAL_CLUSTER and topic in self._engine_topics:
+            raise _bad(f"invalid source '{source}': the topic belongs to the engine")
+        if cluster != LOCAL_CLUSTER and cluster not in self._gateway.kafka_clusters:
+            known = ", ".join([LOCAL_CLUSTER, *sorted(self._gateway.kafka_clusters)])
+            raise _bad(f"Kafka cluster '{cluster}' not found: there are {known}")
+        return cluster, topic
+
+    def _read_sink(self, sink: str) -> tuple[str, str]:
+        match = _SINK.fullmatch(sink)
+        if match is None:
+            raise _bad(f"invalid sink '{sink}': write service://Service/handler")
+        service, handler = match.groups()
+        if self._gateway.schema.handler(service, handler) is None:
+            raise _bad(f"invalid sink '{sink}': handler '{handler}' of service '{service}' is not registered")
+        return service, handler
+
+    async def _resolve(self, cluster: str, topic: str, options: Mapping[str, str]) -> tuple[str, Mapping[int, int]]:
+        if cluster != LOCAL_CLUSTER:
+            return await self._resolver.resolve(self._gateway.kafka_clusters[cluster], topic, options)
+        log = self._gateway.log
+        info = await log.topic(topic)
+        offset_of = log.begin_offset if options.get(OFFSET_RESET) in _FROM_BEGIN else log.end_offset
+        return info.id, {partition: await offset_of(topic, partition) for partition in range(info.partitions)}
+
+
+def check_done(outcome: AnyOutcome) -> None:
+    """Raises where the registry refused."""
+    if isinstance(outcome, Refused):
+        raise AdminError(outcome.code, outcome.message)
+
+
+def _bad(text: str) -> AdminError:
+    return AdminError(400, f"[{BAD_SUBSCRIPTION}] {text}", BAD_SUBSCRIPTION)

@@ -1,0 +1,40 @@
+"""An example on a node of its own, with a world outside of it that the test can look at and disturb."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from live_node import REPOSITORY, LiveNode, live_node
+
+EXAMPLES = REPOSITORY / "examples"
+
+
+class OutsideWorld:
+    """What the stand-ins of an example did."""
+
+    def __init__(self, directory: Path) -> None:
+        self.diary = directory / "outside-world.jsonl"
+        self._down = self.diary.with_suffix(".down")
+
+    def done(self, service: str, action: str | None = None) -> list[dict[str, Any]]:
+        """What a service did, in order."""
+        lines = self.diary.read_text().splitlines() if self.diary.exists() else []
+        entries: list[dict[str, Any]] = [json.loads(line) for line in lines]
+        return [each for each in entries if each["service"] == service and action in (None, each["action"])]
+
+    def take_down(self, *services: str) -> None:
+        """These services answer nobody from now on; all others do."""
+        self._down.write_text("\n".join(services))
+
+
+@contextmanager
+def running_example(file_name: str, directory: Path, **environment: str) -> Iterator[tuple[LiveNode, OutsideWorld]]:
+    """A node with the handlers of `examples/<file_name>`, and what is outside of it."""
+    world = OutsideWorld(directory)
+    variables = {"OUTSIDE_WORLD": str(world.diary), **environment}
+    with live_node(directory, [EXAMPLES / file_name], environment=variables) as node:
+        yield node, world

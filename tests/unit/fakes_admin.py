@@ -1,0 +1,74 @@
+"""The admin API over a fake gateway, asked as over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+from fakes_http import FakeGateway, echo
+
+from odradek_engine.admin.app import make_admin_app
+from odradek_engine.admin.information import NodeInformation
+from odradek_engine.admin.query import ArrowQuery
+from odradek_engine.config import Config
+from odradek_engine.log.embedded import open_embedded_log
+from odradek_engine.log.port import LogUnavailable, UnknownTopic
+from odradek_engine.model.commands import AnyCommand
+from odradek_engine.model.outcomes import AnyOutcome
+from odradek_engine.model.rows import KafkaCluster
+
+NODE = NodeInformation("0.1.0", "odradek", "http://127.0.0.1:8080/")
+
+
+class FakeResolver:
+    """Knows the topic `orders`; the cluster `down` is never there."""
+
+    async def resolve(
+        self, cluster: KafkaCluster, topic: str, options: Mapping[str, str]
+    ) -> tuple[str, Mapping[int, int]]:
+        if cluster.name == "down":
+            raise LogUnavailable("no broker answers")
+        if topic != "orders":
+            raise UnknownTopic(f"cluster '{cluster.name}' has no topic '{topic}'")
+        return "topic-id", {0: 7, 1: 9}
+
+
+Answer = Callable[[AnyCommand], AnyOutcome | None]
+Scenario = Callable[[httpx.AsyncClient, FakeGateway], Awaitable[None]]
+
+
+def client_of(gateway: FakeGateway, arrow: ArrowQuery | None = None) -> httpx.AsyncClient:
+    app = make_admin_app(gateway, Config(), NODE, FakeResolver(), arrow)
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    return httpx.AsyncClient(transport=transport, base_url="http://node")
+
+
+def ask_admin(
+    method: str, path: str, answer: Answer = echo, gateway: FakeGateway | None = None, **options: Any
+) -> tuple[httpx.Response, FakeGateway]:
+    """One request to the admin API of a node without a log."""
+    there = gateway or FakeGateway(answer)
+
+    async def scenario() -> httpx.Response:
+        async with client_of(there) as client:
+            return await client.request(method, path, **options)
+
+    return asyncio.run(scenario()), there
+
+
+def with_log(directory: Path, scenario: Scenario) -> None:
+    """Runs a scenario against the admin API of a node with an embedded log."""
+
+    async def run() -> None:
+        log = await open_embedded_log(directory / "log")
+        try:
+            gateway = FakeGateway(log=log)
+            async with client_of(gateway) as client:
+                await scenario(client, gateway)
+        finally:
+            await log.close()
+
+    asyncio.run(run())
