@@ -1,9 +1,8 @@
 """A real Kafka broker for tests, benchmarks and demos, from Maven's jars: no container daemon is needed.
 
 As a program it starts one broker, prints `host:port` and runs until it is told to stop, or its standard input closes
-(with `--until-stdin-closes`, so that it ends with whoever started it, however that ends). The broker never outlives
-the program. The jars are fetched once
-into `$ODRADEK_CACHE/kafka`, by default `.cache/kafka` of the project.
+(with `--until-stdin-closes`, so that it ends with whoever started it, however that ends). On Linux the broker never
+outlives the program. The jars are fetched once into `$ODRADEK_CACHE/kafka`, by default `.cache/kafka` of the project.
 """
 
 from __future__ import annotations

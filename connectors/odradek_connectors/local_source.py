@@ -10,7 +10,7 @@ from odradek_connectors.backoff import Backoff
 from odradek_connectors.intake import Intake
 from odradek_connectors.progress import Progress
 from odradek_connectors.reports import Health
-from odradek_connectors.sources import SourceFailure, check_topic, finish, skip_deleted
+from odradek_connectors.sources import check_topic, finish, skip_deleted
 from odradek_engine.gateway import Gateway
 from odradek_engine.log.port import LogError, OffsetOutOfRange
 from odradek_engine.model.rows import Subscription
@@ -70,7 +70,7 @@ class LocalSource:
                 try:
                     await self._skip_deleted(intake)
                     continue
-                except (LogError, SourceFailure) as error:
+                except LogError as error:
                     self._health.trouble(where, str(error))
             except LogError as error:
                 self._health.trouble(where, str(error))

@@ -9,14 +9,14 @@ from typing import Final, Protocol
 from odradek_connectors.intake import Intake
 from odradek_connectors.progress import Progress
 from odradek_connectors.reports import Health
-from odradek_engine.log.port import TopicInfo
+from odradek_engine.log.port import LogError, TopicInfo
 from odradek_engine.model.rows import Subscription
 
 DRAIN_SECONDS: Final = 5.0
 """How long a source that stops waits for what it has sent; the rest is sent again by whoever reads on."""
 
 
-class SourceFailure(Exception):
+class SourceFailure(LogError):
     """A source cannot be read now. The text says which, why, and what to do."""
 
 

@@ -79,7 +79,7 @@ class Subscriptions:
             return None
         try:
             return await running.source.lag() or None
-        except (LogError, SourceFailure):
+        except LogError:
             return None
 
     async def stop(self) -> None:
@@ -106,7 +106,7 @@ class Subscriptions:
                 await self._run(running)
             except Exception as error:
                 cause = _cause(error)
-                if not isinstance(cause, LogError | SourceFailure):
+                if not isinstance(cause, LogError):
                     _log.error("subscription %s failed", running.health.subscription, exc_info=cause)
                 running.health.trouble("source", str(cause) or repr(cause))
             running.health.counters.restarts += 1

@@ -36,9 +36,14 @@ def schema_of(*handlers: HandlerSchema) -> Schema:
 
 
 def subscription(
-    topic_id: str, start: Mapping[int, int] | None = None, name: str = "sub_1", cluster: str = "local", **options: str
+    topic_id: str,
+    start: Mapping[int, int] | None = None,
+    name: str = "sub_1",
+    cluster: str = "local",
+    topic: str = "payments",
+    **options: str,
 ) -> Subscription:
-    return Subscription(name, cluster, "payments", "Account", "add", options, 0, topic_id, dict(start or {}))
+    return Subscription(name, cluster, topic, "Account", "add", options, 0, topic_id, dict(start or {}))
 
 
 class Targets:

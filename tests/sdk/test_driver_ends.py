@@ -1,4 +1,4 @@
-"""How attempts end: suspension, abort, cancellation, and what must not happen afterwards."""
+"""How attempts end: suspension and abort, and what must not happen afterwards."""
 
 from __future__ import annotations
 
@@ -8,30 +8,22 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from fake_engine import FakeEngine, child_id, run
+from fake_engine import FakeEngine, run
 
 import odradek
 from odradek.exceptions import SuspendedException
 from odradek.protocol.messages import (
-    CallCommand,
-    CallInvocationIdCompletion,
     Combinator,
     End,
     Entry,
-    Failure,
     Future,
     InputCommand,
-    OutputCommand,
     ProposeRunCompletion,
     RunCommand,
-    SendSignalCommand,
-    SignalNotification,
     SleepCommand,
     SleepCompletion,
     Suspension,
 )
-
-CANCEL = SignalNotification(1)
 
 
 class World:
@@ -302,101 +294,6 @@ class TestAbort:
             await waiting
             assert events[0].is_set()
             await events[0].wait()
-
-        run(test)
-
-
-class TestCancellation:
-    def test_ends_a_sleep_and_the_handler_may_go_on(self) -> None:
-        async def handler(ctx: odradek.Context) -> str:
-            try:
-                await ctx.sleep(timedelta(seconds=100))
-            except odradek.TerminalError as error:
-                undone = await ctx.run_typed("undo", lambda: "undone")
-                return f"{error.message} {error.status_code} {undone}"
-            return "slept"
-
-        async def test() -> None:
-            made = engine(handler)
-            made.fires_timers = False
-            made.start()
-            await made.until(lambda: made.sends)
-            made.notify(CANCEL)
-            await made.until(lambda: made.last)
-            assert made.journal[-1] == OutputCommand(b'"cancelled 409 undone"')
-            again = engine(handler)
-            again.journal = made.journal[:-1]
-            assert (await again.output()).value == b'"cancelled 409 undone"'
-
-        run(test)
-
-    def test_reaches_children_in_flight(self) -> None:
-        async def handler(ctx: odradek.Context) -> None:
-            await ctx.generic_call("Child", "work", b"")
-
-        async def test() -> None:
-            made = engine(handler)
-            made.start()
-            await made.until(lambda: made.sends)
-            made.notify(CANCEL)
-            await made.until(lambda: made.last)
-            assert SendSignalCommand(child_id(1), 1) in made.sent
-            assert made.journal[-1] == OutputCommand(None, Failure(409, "cancelled"))
-
-        run(test)
-
-    def test_waits_for_the_childs_id_and_is_not_lost_by_a_suspension_meanwhile(self) -> None:
-        async def handler(ctx: odradek.Context) -> None:
-            await ctx.generic_call("Child", "work", b"")
-
-        async def test() -> None:
-            call = CallCommand("Child", "work", b"", (), "", None, 1, 2)
-            made = engine(handler, [call, CANCEL])
-            made.start().close_input()
-            await made.until(lambda: made.last)
-            assert made.last == Suspension(Future((1,), combinator=Combinator.ALL_COMPLETED))
-            made.journal.append(CallInvocationIdCompletion(1, child_id(1)))
-            output = await made.output()
-            assert made.sent[0] == SendSignalCommand(child_id(1), 1)
-            assert output.failure == Failure(409, "cancelled")
-
-        run(test)
-
-    def test_does_not_wait_for_a_running_action(self) -> None:
-        async def test() -> None:
-            world = World()
-
-            async def action() -> str:
-                await world.gate.wait()
-                return "late"
-
-            async def handler(ctx: odradek.Context) -> str:
-                future = ctx.run_typed("slow", action)
-                try:
-                    await future
-                except odradek.TerminalError:
-                    world.gate.set()
-                return await future
-
-            made = engine(handler)
-            made.start()
-            await made.until(lambda: made.sends)
-            made.notify(CANCEL)
-            await made.until(lambda: made.last)
-            assert made.journal[-1] == OutputCommand(b'"late"')
-
-        run(test)
-
-    def test_of_a_run_that_had_not_started_is_no_misuse(self) -> None:
-        async def handler(ctx: odradek.Context) -> str:
-            try:
-                return await ctx.run_typed("never", lambda: "ran")
-            except odradek.TerminalError:
-                return "cancelled before"
-
-        async def test() -> None:
-            made = engine(handler, [CANCEL])
-            assert (await made.output()).value == b'"cancelled before"'
 
         run(test)
 

@@ -22,6 +22,7 @@ def test_context_variables_of_a_handler_do_not_reach_the_engine_or_other_handler
 
     @service.handler()
     async def first(ctx: odradek.Context) -> None:
+        seen.append(f"first {colour.get()}")
         colour.set("red")
         await ctx.sleep(timedelta(seconds=1))
         seen.append(f"first {colour.get()}")
@@ -40,6 +41,7 @@ def test_context_variables_of_a_handler_do_not_reach_the_engine_or_other_handler
             super().send(messages)
 
     async def test() -> None:
+        colour.set("caller")
         await made.output()
         await made.until(lambda: other.last)
 
@@ -47,7 +49,7 @@ def test_context_variables_of_a_handler_do_not_reach_the_engine_or_other_handler
     made = Engine(app, "Svc/first")
     other = FakeEngine(app, "Svc/second")
     run(test)
-    assert seen == ["engine none None", "second none", "first red", "engine none None"]
+    assert seen == ["first none", "engine none None", "second none", "first red", "engine none None"]
 
 
 def test_timeouts_of_asyncio_work_around_durable_futures() -> None:

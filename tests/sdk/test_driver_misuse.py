@@ -161,6 +161,7 @@ def test_run_that_lost_a_race_is_no_misuse() -> None:
     run(test)
 
 
+@pytest.mark.filterwarnings("error")
 def test_coroutine_instead_of_a_function() -> None:
     async def action() -> int:
         return 1

@@ -325,6 +325,43 @@ class TestMessages:
 
         run(test)
 
+    @pytest.mark.parametrize("delay", [timedelta(0), timedelta(-5), timedelta.resolution])
+    def test_sleep_is_never_due_in_the_past(self, delay: timedelta) -> None:
+        service = odradek.Service("Short")
+
+        @service.handler()
+        async def handler(ctx: odradek.Context) -> None:
+            await ctx.sleep(delay)
+
+        async def test() -> None:
+            made = FakeEngine(odradek.app([service]), "Short/handler")
+            await made.finish()
+            assert made.sent[0] == SleepCommand(made.environment.now, 1)
+
+        run(test)
+
+    def test_says_that_an_action_still_executes(self) -> None:
+        service = odradek.Service("Race")
+
+        @service.handler()
+        async def handler(ctx: odradek.Context) -> None:
+            lost = ctx.run_typed("lost", asyncio.Event().wait)
+            _, signal = ctx.awakeable()
+            await odradek.select(lost=lost, signal=signal)
+            await ctx.awakeable()[1]
+
+        async def test() -> None:
+            made = FakeEngine(odradek.app([service]), "Race/handler")
+            side = made.start()
+            await made.settle()
+            made.notify(SignalNotification(17, b"1"))
+            await made.settle()
+            tree = Future((), (1, 18), combinator=Combinator.FIRST_COMPLETED)
+            assert made.sent == [RunCommand(1, "lost"), AwaitingOn(tree, True)]
+            side.abort()
+
+        run(test)
+
     def test_call_carries_headers_and_idempotency_key(self) -> None:
         async def test() -> None:
             made = engine("Svc/calls")

@@ -232,6 +232,7 @@ def test_several_blocks_may_fail_and_succeed_together() -> None:
 def test_failure_of_a_block_that_lost_a_race_does_not_wait_for_the_handler() -> None:
     async def test() -> None:
         gate = asyncio.Event()
+        stopped: list[str] = []
         service = odradek.Service("Svc")
 
         async def later() -> None:
@@ -242,7 +243,11 @@ def test_failure_of_a_block_that_lost_a_race_does_not_wait_for_the_handler() -> 
         async def handler(ctx: odradek.Context) -> None:
             winner = await odradek.select(block=ctx.run_typed("late", later), timer=ctx.sleep(timedelta(seconds=1)))
             assert winner == ["timer", None]
-            await asyncio.Event().wait()
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                stopped.append("handler")
+                raise
 
         made = FakeEngine(odradek.app([service]), "Svc/handler")
         made.start()
@@ -252,6 +257,8 @@ def test_failure_of_a_block_that_lost_a_race_does_not_wait_for_the_handler() -> 
         await made.until(lambda: made.last)
         assert isinstance(made.last, Error)
         assert made.last.message == "ValueError('late')"
+        await made.settle()
+        assert stopped == ["handler"]
 
     run(test)
 

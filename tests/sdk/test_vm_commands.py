@@ -11,7 +11,6 @@ from odradek.exceptions import SdkInternalException
 from odradek.protocol.ids import format_awakeable_id, format_invocation_id
 from odradek.protocol.messages import (
     CallCommand,
-    CallCompletion,
     ClearAllStateCommand,
     ClearStateCommand,
     Command,
@@ -255,8 +254,3 @@ class TestRun:
         assert run.earlier_failures(vm) == run.EarlierFailures(3, 700)
         run.begin(vm, "b")
         assert run.earlier_failures(vm) == run.EarlierFailures(0, 0)
-
-    def test_stored_results_are_known_before_any_wait(self) -> None:
-        vm = machine(RunCommand(1, "a"), RunCommand(2, "b"), RunCompletion(2, b"1"), CallCompletion(9, b""))
-        assert 2 in vm.answered
-        assert 1 not in vm.answered

@@ -139,6 +139,7 @@ class Attempts:
         self._granted = {key: one for key, one in self._granted.items() if one.partition != partition}
         for live in [one for one in self._live.values() if one.partition == partition]:
             self.end(live.invocation, live.attempt)
+        self._fill_slots()
 
     # --- slots ---
 
@@ -160,6 +161,7 @@ class Attempts:
         if endpoint is None:
             message = f"the service '{target.service}' is not served by this node now"
             self._submit(partition, FailAttempt(live.invocation, live.attempt, AttemptFailure(500, message, "RT0011")))
+            self._fill_slots()
             return
         self._live[live.invocation] = live
         try:

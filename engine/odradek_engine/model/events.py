@@ -114,6 +114,8 @@ class LockChanged(Event, frozen=True, array_like=True, tag=9):
     service: str
     key: str
     lock: Lock | None
+    new: bool = False
+    """Nobody held it before."""
 
 
 class InboxPushed(Event, frozen=True, array_like=True, tag=10):

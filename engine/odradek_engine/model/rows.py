@@ -168,7 +168,7 @@ class TimerKind(IntEnum):
     RETRY = 2
 
 
-class Timer(Row, frozen=True, array_like=True):
+class Timer(Row, frozen=True, array_like=True, order=True):
     """A durable timer; `number`: the completion id of a sleep, the attempt of a retry."""
 
     due_at: int

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+from importlib import import_module
+from importlib.metadata import version
+from typing import Any, Final
+
+from odradek_engine.admin.app import make_admin_app
+from odradek_engine.admin.information import NodeInformation
+from odradek_engine.admin.server import AdminServer
 from odradek_engine.ingress.limits import IngressLimits
 from odradek_engine.ingress.server import IngressServer
 from odradek_engine.node.node import Node
 from odradek_engine.observe.ingress import IngressCounters
+
+CONNECTORS: Final = "odradek_connectors"
+"""Loaded by its name: connectors build on the engine, not the other way round."""
+ANSWER_SECONDS: Final = 2.0
+"""So long a stopping node lets running requests get their answers."""
 
 
 class Doors:
@@ -13,18 +26,39 @@ class Doors:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        config = node.config
+        self._closing = contextlib.AsyncExitStack()
+        self._counters = IngressCounters()
+
+    async def open(self) -> None:
+        """Takes requests from now on. Raises `CannotListen`."""
+        await self._open_ingress()
+        connectors: Any = import_module(CONNECTORS)
+        await self._open_admin(connectors)
+        readers = connectors.open_subscriptions(self._node, self._node.committed_offsets)
+        self._node.readers = readers
+        self._closing.push_async_callback(readers.stop)
+        readers.refresh()
+
+    async def _open_ingress(self) -> None:
+        config = self._node.config
         limits = IngressLimits(
             body_bytes=config.ingress.request_size_limit_bytes,
             concurrent_requests=config.ingress.concurrent_api_requests_limit,
         )
-        self._ingress = IngressServer(node, limits, IngressCounters())
+        ingress = IngressServer(self._node, limits, self._counters)
+        self._closing.push_async_callback(ingress.stop, ANSWER_SECONDS)
+        await ingress.start(config.ingress_ip, config.ingress.bind_port)
 
-    async def open(self) -> None:
-        """Takes requests from now on. Raises `CannotListen`."""
+    async def _open_admin(self, connectors: Any) -> None:
         config = self._node.config
-        await self._ingress.start(config.ingress_ip, config.ingress.bind_port)
+        host = "127.0.0.1" if config.ingress_ip in ("0.0.0.0", "::") else config.ingress_ip
+        information = NodeInformation(
+            version("odradek"), config.cluster_name, f"http://{host}:{config.ingress.bind_port}/"
+        )
+        admin = AdminServer(make_admin_app(self._node, config, information, connectors.source_resolver()))
+        self._closing.push_async_callback(admin.stop)
+        await admin.start(config.admin_ip, config.admin.bind_port)
 
     async def close(self) -> None:
         """Takes nothing new, and answers what runs until the deadline."""
-        await self._ingress.stop(2.0)
+        await self._closing.aclose()

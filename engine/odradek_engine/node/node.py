@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 import msgspec
 
@@ -28,7 +28,7 @@ from odradek_engine.node.upkeep import Upkeep
 from odradek_engine.partition import keys
 from odradek_engine.partition.decide.decision import Limits, Surroundings
 from odradek_engine.partition.routing import hash_key, partition_of
-from odradek_engine.partition.tables import ROW_TYPES, partition_prefix
+from odradek_engine.partition.tables import OFTEN_MISSED, ROW_TYPES, partition_prefix
 from odradek_engine.replica.flusher import Flusher
 from odradek_engine.replica.leader import Conduct
 from odradek_engine.replica.position import POSITIONS
@@ -45,6 +45,16 @@ _log = logging.getLogger(__name__)
 REGISTRY_PARTITION: Final = 0
 DRAIN_SECONDS: Final = 5.0
 """So long a stopping node waits for what it has accepted to be acknowledged."""
+
+
+class SubscriptionReaders(Protocol):
+    """Who reads for the subscriptions."""
+
+    def refresh(self) -> None:
+        """The registry is another one now."""
+
+    async def lag(self, subscription: str) -> Mapping[int, tuple[int, int]] | None:
+        """For each source partition: next offset to take, and the end offset."""
 
 
 class Node:
@@ -78,6 +88,8 @@ class Node:
         self.journal_topic = f"{config.cluster_name}.journal"
         self.cleanup_seconds = config.worker.cleanup_interval_ms / 1000
         self.check_silence = self.attempts.check_silence
+        self.readers: SubscriptionReaders | None = None
+        """Who reads for the subscriptions, once the doors are open."""
         self._upkeep = Upkeep(self)
         self._closing = contextlib.AsyncExitStack()
 
@@ -102,7 +114,10 @@ class Node:
         await self.log.ensure_topics(
             [TopicSpec(self.journal_topic, self.partitions, Cleanup.NEVER_BY_TIME, log_append_time=True)]
         )
-        self.store = await asyncio.to_thread(RocksStore, config.base_dir / "tables", [*ROW_TYPES, POSITIONS])
+        tables = [*ROW_TYPES, POSITIONS]
+        self.store = await asyncio.to_thread(
+            RocksStore, config.base_dir / "tables", tables, OFTEN_MISSED, config.storage.cache_size_bytes
+        )
         self._closing.push_async_callback(self._close_store)
         self._flusher = Flusher(self.store, config.storage.flush_interval_ms / 1000, self._on_failure)
         self._closing.callback(self._flusher.close)
@@ -187,6 +202,8 @@ class Node:
         )
         self._clusters = {row.name: row for _, row in tables.clusters.rows()}
         self._subscriptions = {row.id: row for _, row in tables.subscriptions.rows()}
+        if self.readers is not None:
+            self.readers.refresh()
 
     async def stop(self) -> None:
         """Takes nothing more, lets what was accepted become durable, and leaves cleanly."""
@@ -250,6 +267,16 @@ class Node:
 
         processor.submit(command, reply)
         return await future
+
+    def committed_offsets(self, subscription: str, topic_id: str) -> Mapping[int, int]:
+        """How far a subscription has read, by source partition."""
+        prefix = keys.source_key(subscription, topic_id)
+        rows = self.processors[REGISTRY_PARTITION].tables.commits.rows(prefix, prefix_end(prefix))
+        return {int(key[len(prefix) :]): row.offset for key, row in rows}
+
+    async def lag(self, subscription: str) -> Mapping[int, tuple[int, int]] | None:
+        """For each source partition: next offset to take, and the end offset. None while unknown."""
+        return None if self.readers is None else await self.readers.lag(subscription)
 
     async def object_state(self, service: str, key: str) -> Mapping[bytes, bytes]:
         """All durable state of an object."""

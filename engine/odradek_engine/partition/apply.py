@@ -82,7 +82,7 @@ def _state_changed(event: e.StateChanged, tables: Tables) -> None:
 
 
 def _lock_changed(event: e.LockChanged, tables: Tables) -> None:
-    tables.locks.put(keys.object_key(event.service, event.key), event.lock)
+    tables.locks.put(keys.object_key(event.service, event.key), event.lock, new=event.new)
 
 
 def _inbox_pushed(event: e.InboxPushed, tables: Tables) -> None:

@@ -5,38 +5,55 @@ Source: the service protocol's await trees (version 7). A leaf is a completion i
 
 from __future__ import annotations
 
-from odradek.protocol.messages import Combinator, Future
+from typing import Final
+
+from odradek.protocol.future import NotificationKey, Outcome, leaves_of, resolve
+from odradek.protocol.messages import Future
+
+AWAIT_DEPTH_MAX: Final = 400
+"""Trees nested deeper are refused: they could not be written into a row."""
 
 
 class Arrived:
     """Completions and signals that are in a journal, each with whether it was a success; the first one counts."""
 
-    __slots__ = ("completions", "signals")
+    __slots__ = ("_outcomes",)
 
     def __init__(self) -> None:
-        self.completions: dict[int, bool] = {}
-        self.signals: dict[int | str, bool] = {}
+        self._outcomes: dict[NotificationKey, Outcome] = {}
+
+    def add_completion(self, completion_id: int, succeeded: bool) -> None:
+        """A completion is there."""
+        self._outcomes.setdefault(completion_id, Outcome.SUCCESS if succeeded else Outcome.FAILURE)
+
+    def add_signal(self, signal: int | str, succeeded: bool) -> None:
+        """A signal is there."""
+        key = -signal if isinstance(signal, int) else signal
+        self._outcomes.setdefault(key, Outcome.SUCCESS if succeeded else Outcome.FAILURE)
+
+    def has_completion(self, completion_id: int) -> bool:
+        """Whether a completion is there."""
+        return completion_id in self._outcomes
+
+    def has_signal(self, signal: int | str) -> bool:
+        """Whether a signal is there."""
+        return (-signal if isinstance(signal, int) else signal) in self._outcomes
 
     def resolves(self, future: Future) -> bool:
         """Whether a handler that waits for `future` can go on."""
-        return self._outcome(future) is not None
+        return resolve(future, self._outcomes) is not None
 
-    def _outcome(self, future: Future) -> bool | None:
-        """True: succeeded, False: failed, None: open."""
-        outcomes = [self.completions.get(completion) for completion in future.waiting_completions]
-        outcomes += [self.signals.get(signal) for signal in future.waiting_signals]
-        outcomes += [self.signals.get(name) for name in future.waiting_named_signals]
-        outcomes += [self._outcome(child) for child in future.nested_futures]
-        match future.combinator:
-            case Combinator.UNKNOWN | Combinator.FIRST_COMPLETED:
-                return next((outcome for outcome in outcomes if outcome is not None), None)
-            case Combinator.ALL_COMPLETED:
-                return None if None in outcomes else True
-            case Combinator.FIRST_SUCCEEDED_OR_ALL_FAILED:
-                if True in outcomes:
-                    return True
-                return None if None in outcomes else False
-            case Combinator.ALL_SUCCEEDED_OR_FIRST_FAILED:
-                if False in outcomes:
-                    return False
-                return None if None in outcomes else True
+
+def is_empty(future: Future) -> bool:
+    """Whether nothing at all is awaited."""
+    return not leaves_of(future) and all(is_empty(child) for child in future.nested_futures)
+
+
+def is_too_deep(future: Future) -> bool:
+    """Whether a tree has more than `AWAIT_DEPTH_MAX` levels."""
+    level = [future]
+    for _ in range(AWAIT_DEPTH_MAX):
+        level = [child for node in level for child in node.nested_futures]
+        if not level:
+            return False
+    return True

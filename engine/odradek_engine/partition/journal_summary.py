@@ -64,7 +64,7 @@ class JournalSummary:
 
     def complete(self, completion_id: int, succeeded: bool = True) -> None:
         """A completion is there."""
-        self.arrived.completions.setdefault(completion_id, succeeded)
+        self.arrived.add_completion(completion_id, succeeded)
         self.open.pop(completion_id, None)
 
 
@@ -127,7 +127,7 @@ def _fold_call_id(summary: JournalSummary, entry: CallInvocationIdCompletion) ->
 
 
 def _fold_signal(summary: JournalSummary, entry: SignalNotification) -> None:
-    summary.arrived.signals.setdefault(entry.signal, entry.failure is None)
+    summary.arrived.add_signal(entry.signal, entry.failure is None)
     summary.payload_bytes += len(entry.value or b"")
 
 

@@ -49,6 +49,6 @@ def outbox_key(target: int, sequence: int) -> bytes:
     return _U32.pack(target) + _U64.pack(sequence)
 
 
-def source_key(subscription: str, topic_id: str, partition: int) -> bytes:
-    """A source partition of a subscription."""
-    return f"{subscription}\0{topic_id}\0{partition}".encode()
+def source_key(subscription: str, topic_id: str, partition: int | None = None) -> bytes:
+    """A source partition of a subscription; without one, what the keys of all of them begin with."""
+    return f"{subscription}\0{topic_id}\0{'' if partition is None else partition}".encode()

@@ -8,12 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-import msgspec
-
 from odradek_engine.model import commands as c
-from odradek_engine.model.events import CommandRejected
 from odradek_engine.model.outcomes import Refused
-from odradek_engine.model.rows import AttemptFailure
 from odradek_engine.partition.decide import (
     begin_attempt,
     cancel,
@@ -33,8 +29,9 @@ from odradek_engine.partition.decide import (
     signal,
 )
 from odradek_engine.partition.decide.decision import Decision, Surroundings
+from odradek_engine.partition.decide.rejecting import keep, reject
 from odradek_engine.partition.overlay import Changes
-from odradek_engine.partition.tables import REJECTED_COUNT, Tables
+from odradek_engine.partition.tables import Tables
 
 _DECIDE: Final[Mapping[type, Callable[[Decision, Any], None]]] = {
     c.Invoke: invoke.decide,
@@ -89,7 +86,19 @@ class Machine:
                 self._follow_up(decision)
         except Exception as error:
             self._changes.roll_back(mark)
-            return self._reject(command, now, error)
+            return self.reject(command, now, error)
+        return decision
+
+    def reject(self, command: c.AnyCommand, now: int, error: Exception) -> Decision:
+        """What is decided in place of a command that cannot be decided or written down. Never fails."""
+        mark = self._changes.mark()
+        decision = Decision(self.tables, self.surroundings, now)
+        try:
+            reject(decision, command, error)
+        except Exception:
+            self._changes.roll_back(mark)
+            decision = Decision(self.tables, self.surroundings, now)
+            keep(decision, command, error)
         return decision
 
     def _follow_up(self, decision: Decision) -> None:
@@ -97,15 +106,3 @@ class Machine:
         while decision.follow_ups:
             message = decision.follow_ups.popleft()
             _DECIDE[type(message)](decision, message)
-
-    def _reject(self, command: c.AnyCommand, now: int, error: Exception) -> Decision:
-        """Keeps the command for people, and lets nobody wait for it."""
-        decision = Decision(self.tables, self.surroundings, now)
-        number = self.tables.counters.get(REJECTED_COUNT) or 0
-        reason = f"{type(error).__name__}: {error}"
-        decision.emit(CommandRejected(number, msgspec.msgpack.encode(command), reason, now))
-        if isinstance(command, c.HandlerMessages):
-            failure = AttemptFailure(500, f"the engine cannot process the handler's messages: {reason}", "RT0006")
-            fail_attempt.decide(decision, c.FailAttempt(command.invocation, command.attempt, failure))
-        decision.answer(Refused(500, f"the engine cannot process this request: {reason}"))
-        return decision

@@ -53,6 +53,9 @@ ROW_TYPES: Final[dict[str, Any]] = {
 }
 """Every table and what its rows are."""
 
+OFTEN_MISSED: Final = frozenset(("statuses", "completions", "locks"))
+"""Tables that every new request is looked up in, mostly in vain."""
+
 KEEP_ROWS: Final = 20_000
 """How many rows of the busiest tables stay in memory after they are stored."""
 KEEP_JOURNAL_BYTES: Final = 16 * 1024 * 1024

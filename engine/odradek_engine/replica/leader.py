@@ -59,6 +59,11 @@ class Turn:
         if effects:
             self.releases.append((effects, submission))
 
+    def join(self, later: Turn) -> None:
+        """Commands that wrote nothing, but may have read what this record writes, share its fate."""
+        self.submissions += later.submissions
+        self.releases += later.releases
+
 
 class Conduct(msgspec.Struct, frozen=True):
     """How a leader works: things that all partitions of a node share.
@@ -129,7 +134,12 @@ class Leader:
             mark = turn.changes.mark()
             decision = self._machine.decide(submission.command, now)
             if decision.events:
-                part = encode_part(decision.events)
+                try:
+                    part = encode_part(decision.events)
+                except Exception as error:  # a text that is no Unicode, say
+                    turn.changes.roll_back(mark)
+                    decision = self._machine.reject(submission.command, now, error)
+                    part = encode_part(decision.events)
                 if size + len(part) > RECORD_BYTES_MAX:
                     turn.changes.roll_back(mark)
                     queue.appendleft(submission if parts else self._refuse(submission, len(part)))
@@ -155,7 +165,7 @@ class Leader:
         if parts or (turn.releases and not self._in_flight and self._must_confirm(turn)):
             self._append(turn, parts, now)
         elif turn.releases and self._in_flight:
-            self._in_flight[-1].releases.extend(turn.releases)
+            self._in_flight[-1].join(turn)
         else:
             self._release(turn)
 
@@ -220,6 +230,8 @@ class Leader:
         self._owner.acknowledged()
         self._release(turn)
         self._conduct.rounds.records_settled(1)
+        if self._owner.queue:
+            self._conduct.rounds.mark(self)  # what waited because too many records were under way
 
     def failed(self, error: LogError) -> None:
         """The fate of what is under way is unknown."""
@@ -231,13 +243,17 @@ class Leader:
             self._owner.release(effects, submission)
 
     def _break(self, error: LogError) -> None:
-        self._over = True
-        self._conduct.rounds.records_settled(len(self._in_flight))
+        self._stop()
         self._owner.term_broken(error)
+
+    def _stop(self) -> None:
+        if not self._over:
+            self._over = True
+            self._conduct.rounds.records_settled(len(self._in_flight))
 
     def end(self) -> list[Turn]:
         """Ends the term; the turns whose fate is unknown, oldest first."""
-        self._over = True
+        self._stop()
         self._writer.close()
         turns = list(self._in_flight)
         self._in_flight.clear()

@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 
 from odradek_engine.gateway import Overloaded, Reply
-from odradek_engine.log.port import LogError, LogUnavailable
+from odradek_engine.log.port import LogError, LogUnavailable, UnknownTopic
 from odradek_engine.model import commands as c
 from odradek_engine.model.effects import AnyEffect, SendMessage
 from odradek_engine.model.rows import Phase, Timer
@@ -89,6 +89,10 @@ class Processor:
         self._task: asyncio.Task[None] | None = None
         self._first_term = True
         self._stopping = False
+        self._own = surroundings.random_bytes(8)
+        """What all announcements of this processor begin with."""
+        self._last_indexes: dict[bytes, int] = {}
+        """Of announcements met since the last term broke: the last index that counts."""
 
     # --- what others ask of it ---
 
@@ -173,7 +177,11 @@ class Processor:
     async def lead(self) -> None:
         """Becomes the leader. Raises `PartitionHalted`, `Deposed`, `LogError`."""
         replay = self._replay = Replay(
-            self._journal, self.tables, read_position(self._fittings.store, self.partition), self._applied
+            self._journal,
+            self.tables,
+            read_position(self._fittings.store, self.partition),
+            self._applied,
+            self._last_indexes,
         )
         await replay.check_stored()
         await replay.follow(await self._end())
@@ -201,7 +209,7 @@ class Processor:
 
     async def _take_over(self, replay: Replay) -> None:
         journal = self._journal
-        announcement = self._surroundings.random_bytes(16)
+        announcement = self._own + self._surroundings.random_bytes(8)
         epoch = replay.fence.epoch + 1
         listener = Announcement()
         writer = journal.log.journal_writer(journal.topic, journal.partition, listener)
@@ -217,6 +225,8 @@ class Processor:
             raise
         if replay.fence.announcement != announcement:
             writer.close()
+            if replay.fence.announcement.startswith(self._own):
+                raise LogUnavailable("an announcement of this node that was given up has come after all")
             raise Deposed(f"another node leads {journal.topic}/{journal.partition} since offset {replay.applied}")
         self._fittings.flusher.flush()
         machine = Machine(self.tables, self._surroundings)
@@ -247,24 +257,30 @@ class Processor:
         leader = self._leader
         assert leader is not None
         unsettled = leader.end()
-        fence_before = leader.fence()
+        announcement = leader.term.announcement
+        self._last_indexes.clear()
+        self._last_indexes[announcement] = leader.acknowledged_index
+        self._fittings.flusher.flush()
         self._leader = None
         self._fittings.abort_attempts(self.partition)
-        self._fittings.flusher.flush()
+        kept = [one for one in self.queue if not isinstance(one.command, OF_ONE_TERM)]
+        self.queue.clear()
+        self.queue.extend(kept)
         self.tables = Tables(self.partition, self._fittings.store)
         while not self._stopping:
             try:
                 await self.lead()
                 break
-            except LogUnavailable as error:
+            except UnknownTopic as error:
+                self._fittings.on_halt(error)
+                return
+            except LogError as error:
                 _log.warning("partition %d: %s", self.partition, error)
                 await asyncio.sleep(ANNOUNCE_AGAIN_SECONDS)
             except Exception as error:
                 self._fittings.on_halt(error)
                 return
-        assert self._replay is not None
-        durable = self._replay.last_indexes.get(fence_before.announcement, fence_before.next_index - 1)
-        self._settle(unsettled, durable)
+        self._settle(unsettled, self._last_indexes[announcement])
 
     def _settle(self, unsettled: list[Turn], durable: int) -> None:
         """Tells the askers of durable turns, queues the commands of the others again in front."""
@@ -274,11 +290,9 @@ class Processor:
                 for effects, submission in turn.releases:
                     self._release.carry_out_answers(effects, submission)
             else:
-                again += turn.submissions
+                again += [one for one in turn.submissions if not isinstance(one.command, OF_ONE_TERM)]
         waiting = [Submission(c.Attach(invocation), reply) for invocation, reply in self._release.take_waiters()]
-        kept = [one for one in (*again, *self.queue) if not isinstance(one.command, OF_ONE_TERM)]
-        self.queue.clear()
-        self.queue.extend((*waiting, *kept))
+        self.queue.extendleft(reversed((*waiting, *again)))
         if self._leader is not None:
             self._fittings.conduct.rounds.mark(self._leader)
 
@@ -302,9 +316,10 @@ class Processor:
 
     def _fire(self) -> None:
         self._timer = None
-        if self._leader is not None:
-            for timer in self._timers.take_due(self._fittings.conduct.clock.now_ms(), TIMERS_PER_WAKE):
-                self.submit_inner(c.FireTimer(timer))
+        if self._leader is None:
+            return  # the next term looks at the timers when it begins
+        for timer in self._timers.take_due(self._fittings.conduct.clock.now_ms(), TIMERS_PER_WAKE):
+            self.submit_inner(c.FireTimer(timer))
         self._schedule_timers()
 
     async def stop(self) -> None:
@@ -316,4 +331,5 @@ class Processor:
             self._task.cancel()
         if self._leader is not None:
             self._leader.end()
+            self._fittings.flusher.flush()
             self._leader = None

@@ -48,21 +48,29 @@ class Journal(msgspec.Struct, frozen=True):
 
 
 class Replay:
-    """Follows a journal from a position on, applying what counts."""
+    """Follows a journal from a position on, applying what counts.
+
+    `last_indexes` takes the last index that counts of each announcement that is met.
+    """
 
     def __init__(
-        self, journal: Journal, tables: Tables, position: Position | None, on_applied: Callable[[Changes], None]
+        self,
+        journal: Journal,
+        tables: Tables,
+        position: Position | None,
+        on_applied: Callable[[Changes], None],
+        last_indexes: dict[bytes, int],
     ) -> None:
         self.fence = Fence() if position is None else position.fence
         self.applied = -1 if position is None else position.offset
         self.next_offset = 0 if position is None else position.void_offset + 1
         self.stored_announcement = self.fence.announcement
         self.last_time_ms = 0
-        self.last_indexes: dict[bytes, int] = {}
         self._journal = journal
         self._tables = tables
         self._stored = position
         self._on_applied = on_applied
+        self._last_indexes = last_indexes
 
     async def check_stored(self) -> None:
         """Holds the stored position against the journal; raises `PartitionHalted`."""
@@ -95,7 +103,7 @@ class Replay:
         if begin > stored.offset:
             return
         record = await self._read_one(stored.offset)
-        found = decode_record(record.value or b"")
+        found = self._decode(record)
         if (found.announcement, found.epoch, found.index) != (stored.announcement, stored.epoch, stored.index):
             raise PartitionHalted(
                 f"the record at offset {stored.offset} of {self._name()} is not the one that was applied there: "
@@ -115,11 +123,14 @@ class Replay:
 
     async def follow(self, end: int) -> None:
         """Applies the records before offset `end`."""
-        journal = self._journal
         try:
-            reader = await journal.log.reader(journal.topic, journal.partition, self.next_offset)
+            await self._follow(end)
         except OffsetOutOfRange as error:
             raise PartitionHalted(f"{self._name()} cannot be read from offset {self.next_offset}: {error}") from error
+
+    async def _follow(self, end: int) -> None:
+        journal = self._journal
+        reader = await journal.log.reader(journal.topic, journal.partition, self.next_offset)
         try:
             while self.next_offset < end:
                 records = await reader.read(READ_RECORDS, READ_WAIT_MS)
@@ -142,19 +153,22 @@ class Replay:
                 apply(event, self._tables)
         self._on_applied(changes)
 
-    def _admit(self, record: Record) -> JournalRecord | None:
+    def _decode(self, record: Record) -> JournalRecord:
         try:
-            found = decode_record(record.value or b"")
+            return decode_record(record.value or b"")
         except UnknownFormat as error:
             raise PartitionHalted(f"{self._name()} at offset {record.offset}: {error}") from error
         except msgspec.DecodeError as error:
             raise PartitionHalted(f"{self._name()} at offset {record.offset} is no journal record: {error}") from error
+
+    def _admit(self, record: Record) -> JournalRecord | None:
+        found = self._decode(record)
         fence = self.fence.admit(found)
         if fence is None:
             return None
         self.fence = fence
         self.last_time_ms = found.time_ms
-        self.last_indexes[found.announcement] = found.index
+        self._last_indexes[found.announcement] = found.index
         if found.index == 0:
             self._check_announcement(found, record.offset)
         return found

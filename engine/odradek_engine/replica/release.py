@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from odradek_engine.gateway import Reply
 from odradek_engine.model import effects as x
@@ -11,6 +11,8 @@ from odradek_engine.model.commands import PartitionMessage
 from odradek_engine.model.outcomes import Ended
 from odradek_engine.model.rows import Timer
 from odradek_engine.replica.submission import Submission
+
+_ANSWERS: Final = (x.Answer, x.AwaitResult, x.InvocationEnded, x.AcknowledgeMessage, x.RegistryChanged)
 
 
 class Attempts(Protocol):
@@ -72,7 +74,7 @@ class Release:
     def carry_out_answers(self, effects: list[x.AnyEffect], submission: Submission) -> None:
         """Only what tells somebody something: all else is begun anew by the next term."""
         for effect in effects:
-            if isinstance(effect, x.Answer | x.AwaitResult | x.InvocationEnded):
+            if isinstance(effect, _ANSWERS):
                 self._table[type(effect)](effect, submission)
 
     def take_waiters(self) -> list[tuple[bytes, Reply]]:

@@ -6,11 +6,11 @@ dropped.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from rocksdict import Options, Rdict, ReadOptions, WriteBatch, WriteOptions
+from rocksdict import BlockBasedOptions, Cache, Options, Rdict, ReadOptions, WriteBatch, WriteOptions
 
 from odradek_engine.store.port import Change, StoreError, StoreReader
 
@@ -18,13 +18,20 @@ _WRITE_BUFFER_BYTES = 32 * 1024 * 1024
 _LOG_BYTES_MAX = 128 * 1024 * 1024
 
 
-def _options() -> Options:
+def _options(cache: Cache, *, often_missed: bool = False) -> Options:
     options = Options(raw_mode=True)
     options.create_if_missing(True)
     options.create_missing_column_families(True)
     options.set_write_buffer_size(_WRITE_BUFFER_BYTES)
     options.set_max_total_wal_size(_LOG_BYTES_MAX)
     options.set_keep_log_file_num(2)
+    blocks = BlockBasedOptions()
+    blocks.set_block_cache(cache)
+    if often_missed:
+        blocks.set_bloom_filter(10, False)
+        options.set_memtable_whole_key_filtering(True)
+        options.set_memtable_prefix_bloom_ratio(0.05)
+    options.set_block_based_table_factory(blocks)
     return options
 
 
@@ -67,11 +74,13 @@ class _SnapshotReading(_Reading):
 class RocksStore(_Reading):
     """One database of a node, for all of its partitions."""
 
-    def __init__(self, path: Path, tables: Sequence[str]) -> None:
+    def __init__(self, path: Path, tables: Sequence[str], often_missed: Collection[str], cache_bytes: int) -> None:
+        """`often_missed`: tables that are mostly asked for keys they do not have (a filter answers most of these)."""
         try:
             path.mkdir(parents=True, exist_ok=True)
-            known = {name: _options() for name in tables}
-            self._database = Rdict(str(path), _options(), column_families=known)
+            cache = Cache(cache_bytes)
+            known = {name: _options(cache, often_missed=name in often_missed) for name in tables}
+            self._database = Rdict(str(path), _options(cache), column_families=known)
             families = {name: self._database.get_column_family(name) for name in tables}
         except Exception as error:
             raise StoreError(f"cannot open the tables in {path}: {error}") from error

@@ -80,7 +80,7 @@ class Attempt:
         self._engine = engine
         self._surroundings = surroundings
         self._input_open = True
-        self._declared: dict[NotificationKey, RunBlock] = {}
+        self._declared: dict[int, RunBlock] = {}
         self._executing: dict[int, asyncio.Task[None]] = {}
         self._wait: Wait | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -107,8 +107,6 @@ class Attempt:
                 waiter.set_result(None)
         except SdkInternalBaseException:
             self._unwind()
-        if self.machine.outbox:
-            self._send_soon()
 
     def close_input(self) -> None:
         """The handler suspends as soon as it can only wait."""
@@ -271,9 +269,8 @@ class Attempt:
     def note_awaited(self, keys: Iterable[NotificationKey]) -> None:
         """Remembers which run blocks the handler has asked for, though a race may end before they start."""
         for key in keys:
-            block = self._declared.get(key)
-            if block is not None:
-                block.awaited = True
+            if isinstance(key, int) and key in self._declared:
+                self._declared[key].awaited = True
 
     def wait(self, wait: Wait, operation: str) -> Generator[Any, None, None]:
         """Blocks the handler until the wait is over. Raises `TerminalError` 409 if a cancellation ends it."""
@@ -307,17 +304,16 @@ class Attempt:
             return
         if not self._input_open:
             self._suspend_if_idle()
-        elif not self._executing and not self.machine.proposals:
-            self.machine.outbox.append(AwaitingOn(wait.tree()))
+        else:
+            self.machine.outbox.append(AwaitingOn(wait.tree(), bool(self._executing)))
         self._flush()
 
     def _start_actions(self, wait: Wait) -> bool:
         """Starts them in the order in which they were declared; True if there were any."""
-        blocks = [block for key, block in self._declared.items() if key in wait.pending]
-        for block in blocks:
-            del self._declared[block.number]
-            self._executing[block.number] = self._loop.create_task(self._execute(block))
-        return bool(blocks)
+        numbers = [key for key in wait.pending if isinstance(key, int) and key in self._declared]
+        for number in sorted(numbers):
+            self._executing[number] = self._loop.create_task(self._execute(self._declared.pop(number)))
+        return bool(numbers)
 
     async def _execute(self, block: RunBlock) -> None:
         try:

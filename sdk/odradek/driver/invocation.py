@@ -180,10 +180,7 @@ class InvocationContext(ObjectContext):
         attempt = self.attempt
         machine = attempt.enter("ctx.run")
         number = run.begin(machine, name)
-        if number not in machine.answered:
-            attempt.declare_run(
-                RunBlock(attempt, number, name, action, is_async=asynchronous, serde=serde, policy=policy)
-            )
+        attempt.declare_run(RunBlock(attempt, number, name, action, is_async=asynchronous, serde=serde, policy=policy))
         return ValueFuture(attempt, number, f"run {name!r}", serde)
 
     # --- timers -----------------------------------------------------------------------------------

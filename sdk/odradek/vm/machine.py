@@ -30,7 +30,6 @@ from odradek.protocol.messages import (
     ProposeRunCompletion,
     ProposeRunCompletionAck,
     RunCompletion,
-    SignalNotification,
     Start,
     Suspension,
 )
@@ -60,7 +59,6 @@ class Machine:
         "_next_completion",
         "_next_signal",
         "_stored",
-        "answered",
         "arrivals",
         "closed",
         "command_index",
@@ -88,9 +86,7 @@ class Machine:
         self.command_index = 0
         self.last_command: Command = first
         self.progressed = False
-        """Whether anything was journaled since the attempt began."""
-        self.answered: set[int] | tuple[()] = ()
-        """Completion ids that the stored journal has an answer for."""
+        """Whether a command was journaled since the attempt began."""
         self.proposals: dict[int, ProposeRunCompletion] = {}
         """Results of run blocks that are not known to be durable yet, by completion id."""
         self.state_writes: dict[bytes, bytes | None] | None = None
@@ -103,17 +99,12 @@ class Machine:
 
     def _read(self, entries: Sequence[Entry]) -> None:
         stored: deque[Command] = deque()
-        answered: set[int] = set()
         for entry in entries:
             if isinstance(entry, _COMMANDS):
                 stored.append(cast(Command, entry))
-                continue
-            notification = cast(Notification, entry)
-            self.arrivals.push(notification)
-            if not isinstance(notification, SignalNotification):
-                answered.add(notification.completion_id)
+            else:
+                self.arrivals.push(cast(Notification, entry))
         self._stored = stored
-        self.answered = answered
 
     # --- journaling -------------------------------------------------------------------------------
 
@@ -154,7 +145,6 @@ class Machine:
 
     def receive(self, messages: Sequence[EngineMessage]) -> None:
         """Takes what the engine says, in journal order. Raises `SdkInternalException` after failing the attempt."""
-        self.progressed = True
         for message in messages:
             self.arrivals.push(
                 self._acknowledged(message) if type(message) is ProposeRunCompletionAck else message  # type: ignore[arg-type]

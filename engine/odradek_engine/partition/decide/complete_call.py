@@ -12,6 +12,6 @@ def decide(d: Decision, command: CompleteCall) -> None:
     status = d.tables.statuses.get(command.invocation)
     if status is None:
         return
-    if command.completion.completion_id in d.tables.journal_summary(command.invocation).arrived.completions:
+    if d.tables.journal_summary(command.invocation).arrived.has_completion(command.completion.completion_id):
         return
     notify(d, command.invocation, status, command.completion)

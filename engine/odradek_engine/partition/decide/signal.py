@@ -15,7 +15,7 @@ def decide(d: Decision, command: Signal) -> None:
         d.answer(NotFound(command.invocation))
         return
     signal = command.notification.signal
-    repeated = isinstance(signal, int) and signal in d.tables.journal_summary(command.invocation).arrived.signals
+    repeated = isinstance(signal, int) and d.tables.journal_summary(command.invocation).arrived.has_signal(signal)
     if not repeated:
         notify(d, command.invocation, status, command.notification)
     d.answer(Done())

@@ -48,7 +48,7 @@ def _take_turn(d: Decision, invocation: Invocation, status: Status) -> Status:
         return _running(d, status)
     lock = d.tables.locks.get(keys.object_key(target.service, target.key))
     if lock is None:
-        d.emit(LockChanged(target.service, target.key, Lock(invocation.id, 0, 0)))
+        d.emit(LockChanged(target.service, target.key, Lock(invocation.id, 0, 0), new=True))
         return _running(d, status)
     d.emit(InboxPushed(target.service, target.key, lock.tail, InboxEntry(invocation.id, d.now)))
     d.emit(LockChanged(target.service, target.key, Lock(lock.holder, lock.head, lock.tail + 1)))

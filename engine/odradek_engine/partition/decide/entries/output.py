@@ -6,11 +6,12 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from odradek.protocol.messages import AwaitingOn, End, Error, Future, OutputCommand, Suspension
+from odradek.protocol.messages import AwaitingOn, End, Error, OutputCommand, Suspension
 from odradek_engine.model.events import StatusChanged
 from odradek_engine.model.rows import AttemptFailure, Phase, Result
+from odradek_engine.partition.awaiting import AWAIT_DEPTH_MAX, is_empty, is_too_deep
 from odradek_engine.partition.decide.completing import complete
-from odradek_engine.partition.decide.failing import fail_attempt
+from odradek_engine.partition.decide.failing import fail_attempt, pause
 from odradek_engine.partition.decide.notifying import wake_if_resolved
 from odradek_engine.partition.decide.stretch import AttemptBroken, Stretch
 
@@ -40,7 +41,13 @@ def awaiting_on(_stretch: Stretch, _message: AwaitingOn) -> None:
 
 def suspension(stretch: Stretch, message: Suspension) -> None:
     """The handler is gone until what it waits for is there; it may be there already."""
-    if message.awaiting_on == Future():
+    if is_too_deep(message.awaiting_on):
+        stretch.flush_entries()
+        stretch.over = True
+        reason = f"what the handler awaits is nested more than {AWAIT_DEPTH_MAX} levels deep"
+        pause(stretch.d, stretch.invocation.id, stretch.status, AttemptFailure(500, reason, "RT0025"))
+        return
+    if is_empty(message.awaiting_on):
         raise AttemptBroken(AttemptFailure(PROTOCOL_VIOLATION, "the handler suspended on nothing", "RT0012"))
     stretch.flush_entries()
     stretch.over = True

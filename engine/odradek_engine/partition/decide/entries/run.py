@@ -21,7 +21,7 @@ def propose_run_completion(stretch: Stretch, message: ProposeRunCompletion) -> N
     """The result becomes a journal entry; once that is durable the handler may rely on it."""
     completion_id = message.result_completion_id
     if not stretch.is_open_run(completion_id):
-        if stretch.summary.arrived.completions.get(completion_id) is not None:
+        if stretch.summary.arrived.has_completion(completion_id):
             return  # a result that is there already is not replaced
         reason = f"a result was proposed for completion {completion_id}, which no run block waits for"
         raise AttemptBroken(AttemptFailure(571, reason, "RT0012"))
