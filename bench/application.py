@@ -8,7 +8,7 @@ tally = durable.VirtualObject("Tally")
 
 
 @work.handler()
-async def noop(ctx: durable.Context, text: str) -> str:
+async def noop(_: durable.Context, text: str) -> str:
     return text
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # its names come from private ones
 from rocksdict import Options, Rdict
 
 from odradek_engine.log.kafka_settings import JOURNAL_DELIVERY_TIMEOUT_MS, KafkaSettings
@@ -80,7 +80,7 @@ def embedded_write(directory: Path) -> Iterator[tuple[Floor, Write]]:
 def kafka_write(brokers: str, topic: str) -> Iterator[tuple[Floor, Write]]:
     """One idempotent `acks=all` produce with the journal's own settings, in the leanest loop there is."""
     settings = KafkaSettings(brokers)
-    _create_topic(AdminClient(settings.admin()), topic)
+    _create_topic(AdminClient({**settings.admin()}), topic)
     producer = Producer(settings.producer(JOURNAL_DELIVERY_TIMEOUT_MS))
     delivered: list[KafkaError | None] = []
 

@@ -1,4 +1,4 @@
-"""What processes use: CPU by thread, memory, disk. CPU and memory come from Linux's /proc; elsewhere they are unknown."""
+"""What processes use: CPU by thread, memory, disk. All but disk comes from Linux's /proc, elsewhere it is unknown."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ def cpu_ns_by_thread(process_ids: Iterable[int]) -> Mapping[str, int]:
     for process_id in process_ids:
         for task in PROC.glob(f"{process_id}/task/*"):
             try:
-                name = MAIN if task.name == str(process_id) else (task / "comm").read_text().strip().rstrip("0123456789")
+                name = (task / "comm").read_text().strip().rstrip("0123456789")
+                name = MAIN if task.name == str(process_id) else name
                 used[name] += int((task / "schedstat").read_text().split()[0])
             except (FileNotFoundError, ProcessLookupError):  # the thread has just ended
                 continue

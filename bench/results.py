@@ -82,10 +82,12 @@ class Run:
 
     server: str
     log: str
-    floor: FloorResult | None
+    floor: FloorResult | None = None
     cells: tuple[Cell, ...] = ()
     events: Events | None = None
     soak: Soak | None = None
+    failure: str = ""
+    """What ended the measurements early."""
 
     def cell(self, workload: str, clients: int) -> Cell | None:
         """One of the cells."""
@@ -102,12 +104,14 @@ class Run:
 
     @property
     def faults(self) -> list[str]:
-        """What makes the figures worthless: requests that failed, sums that are wrong."""
+        """What makes the figures worthless or incomplete: requests that failed, sums that are wrong."""
         found = [f"{c.workload} at {c.clients} clients: {c.failed} requests failed" for c in self.cells if c.failed]
         if self.events and self.events.sum_found != self.events.sum_expected:
             found.append(f"events add up to {self.events.sum_found}, not to {self.events.sum_expected}")
         if self.soak and self.soak.failed:
             found.append(f"{self.soak.failed} calls of the long run failed")
+        if self.failure:
+            found.append(self.failure)
         return [f"{self.title}: {text}" for text in found]
 
     @property

@@ -6,9 +6,9 @@ import shutil
 from typing import Protocol
 
 from bench.load import own, wrk
-from bench.load.plan import Load, Measured
+from bench.load.plan import Load, LoadFailed, Measured
 
-__all__ = ["Generator", "Load", "Measured", "generator"]
+__all__ = ["Generator", "Load", "LoadFailed", "Measured", "generator"]
 
 
 class Generator(Protocol):

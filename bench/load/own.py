@@ -85,7 +85,7 @@ class Client(asyncio.Protocol):
             self._tally.failed += 1
         self._send()
 
-    def connection_lost(self, error: Exception | None) -> None:
+    def connection_lost(self, _: Exception | None) -> None:
         if self._waiting and not self._tally.over:
             self._tally.failed += 1
         if not self.ended.done():

@@ -33,4 +33,4 @@ def odradek(directory: Path, brokers: str | None, cluster: str) -> Iterator[Serv
         running(command, directory / "node.log", url, {"PYTHONPATH": paths}) as process_id,
         Admin(f"http://{HOST}:{admin}") as client,
     ):
-        yield Server("odradek", ingress, client, (process_id,), data, tells_lag=True)
+        yield Server(ingress, client, (process_id,), data, tells_lag=True)

@@ -14,7 +14,6 @@ HOST = "127.0.0.1"
 class Server:
     """Where a server that runs the application is reached, and what it consists of."""
 
-    name: str
     ingress_port: int
     admin: Admin
     process_ids: tuple[int, ...]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from odradek_connectors.progress import CommittedOffsets
+    from odradek_connectors.resolver import KafkaSourceResolver
     from odradek_connectors.subscriptions import Subscriptions
     from odradek_engine.gateway import Gateway
 
@@ -21,3 +22,10 @@ def open_subscriptions(gateway: Gateway, committed: CommittedOffsets) -> Subscri
     from odradek_connectors.subscriptions import Subscriptions
 
     return Subscriptions(gateway, committed)
+
+
+def source_resolver() -> KafkaSourceResolver:
+    """Finds topics of foreign Kafka clusters, for the admin API."""
+    from odradek_connectors.resolver import KafkaSourceResolver
+
+    return KafkaSourceResolver()

@@ -88,6 +88,7 @@ class Intake:
     def close(self) -> None:
         """Sends nothing more."""
         self._closed = True
+        self._health.forget(self._name)
         self._cancel_timer()
         self._window.drop_unsent()
 

@@ -176,13 +176,13 @@ class GroupMember:
 
     def _wait_for_room(self, consumer: Consumer) -> None:
         patience = PATIENCE_SECONDS
-        while self._total_ahead() > AHEAD_BYTES_MAX and not self._stopping and patience > 0:
+        while self._moving_ahead() > AHEAD_BYTES_MAX and not self._stopping and patience > 0:
             self._room.clear()
             self._room.wait(POLL_SECONDS)
             self._do_requests(consumer)
             patience -= POLL_SECONDS
         if patience <= 0:
-            stuck = [partition for partition in self._ahead if self._ahead_of(partition) > 0]
+            stuck = [partition for partition in self._ahead.keys() - self._paused if self._ahead_of(partition) > 0]
             consumer.pause([TopicPartition(self._topic, partition) for partition in stuck])
             self._paused.update(stuck)
 
@@ -195,8 +195,8 @@ class GroupMember:
     def _ahead_of(self, partition: int) -> int:
         return self._ahead.get(partition, 0) - self._fed.get(partition, 0)
 
-    def _total_ahead(self) -> int:
-        return sum(map(self._ahead_of, self._ahead))
+    def _moving_ahead(self) -> int:
+        return sum(self._ahead_of(partition) for partition in self._ahead if partition not in self._paused)
 
     def _do_requests(self, consumer: Consumer) -> None:
         while True:
@@ -207,11 +207,8 @@ class GroupMember:
             request(consumer)
 
     def _commit(self, consumer: Consumer, offsets: Mapping[int, int], wait: bool) -> None:
-        new = {
-            partition: offset
-            for partition, offset in offsets.items()
-            if offset > self._committed.get(partition, offset)
-        }
+        known = self._committed
+        new = {partition: offset for partition, offset in offsets.items() if offset > known.get(partition, offset)}
         if not new:
             return
         places = [TopicPartition(self._topic, partition, offset) for partition, offset in new.items()]
@@ -224,6 +221,8 @@ class GroupMember:
     # --- librdkafka's callbacks, on the member's thread ---
 
     def _on_assign(self, consumer: Consumer, places: list[TopicPartition]) -> None:
+        if not places:
+            return
         committed = {place.partition: place.offset for place in consumer.committed(places, REQUEST_SECONDS)}
         starts = self._call(self._owner.assigned(committed))
         self._committed.update(committed)

@@ -17,10 +17,10 @@ from odradek_connectors.kafka_group import GroupMember, PartitionBatch
 from odradek_connectors.kafka_properties import admin_settings, brokers_of, consumer_properties
 from odradek_connectors.progress import COMMIT_SECONDS, Progress
 from odradek_connectors.reports import Health
-from odradek_connectors.sources import DRAIN_SECONDS, SourceFailure, check_topic, finish, skip_deleted
+from odradek_connectors.sources import DRAIN_SECONDS, SourceFailure, check_topic, finish, lag_of, skip_deleted
 from odradek_engine.gateway import Gateway
 from odradek_engine.log.kafka_admin import EARLIEST, LATEST, KafkaAdmin
-from odradek_engine.log.port import LogError, LogUnavailable, TopicInfo, UnknownTopic
+from odradek_engine.log.port import LogError, TopicInfo, UnknownTopic
 from odradek_engine.model.rows import KafkaCluster, Subscription
 
 FEED_RECORDS_MAX: Final = 256
@@ -28,7 +28,6 @@ TOPIC_CHECK_SECONDS: Final = 10.0
 """How soon it is noticed that a topic was deleted and created again."""
 LEAVE_SECONDS: Final = DRAIN_SECONDS + 5.0
 """How long a member may take to leave its group; after that it is left behind."""
-LAG_SECONDS: Final = 3.0
 
 
 class _Assigned:
@@ -83,17 +82,8 @@ class KafkaSource:
 
     async def lag(self) -> Mapping[int, tuple[int, int]]:
         """See `Source`; of the partitions that are ours."""
-        mine = sorted(self._assigned)
-        asked = (self._admin.offset(self._subscription.topic, partition, LATEST) for partition in mine)
-        try:
-            ends = await asyncio.wait_for(asyncio.gather(*asked), LAG_SECONDS)
-        except TimeoutError:
-            raise LogUnavailable(f"{self._cluster}: no answer within {LAG_SECONDS:.0f} s") from None
-        return {
-            partition: (self._assigned[partition].intake.committable, end)
-            for partition, end in zip(mine, ends, strict=True)
-            if partition in self._assigned
-        }
+        intakes = [assigned.intake for assigned in self._assigned.values()]
+        return await lag_of(intakes, lambda partition: self._admin.offset(self._subscription.topic, partition, LATEST))
 
     # --- what the member says ---
 
@@ -103,7 +93,7 @@ class KafkaSource:
             raise SourceFailure("the subscription stops")
         starts = {}
         for partition, offset in committed.items():
-            start = max(offset, self._progress.start_of(partition))
+            start = self._progress.start_of(partition, offset)
             starts[partition] = start
             assigned = _Assigned(Intake(self._gateway, self._subscription, partition, start, self._health))
             assigned.task = self._tasks.create_task(self._feed(assigned))
@@ -117,7 +107,7 @@ class KafkaSource:
         for assigned in gone:
             assert assigned.task is not None
             assigned.task.cancel()
-            self._health.well(_where(assigned.intake))
+            self._health.forget(_where(assigned.intake))
         await asyncio.gather(*(each.task for each in gone if each.task), return_exceptions=True)
         await finish([assigned.intake for assigned in gone], self._progress)
         return {assigned.intake.partition: assigned.intake.committable for assigned in gone}

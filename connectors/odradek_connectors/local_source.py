@@ -10,9 +10,9 @@ from odradek_connectors.backoff import Backoff
 from odradek_connectors.intake import Intake
 from odradek_connectors.progress import Progress
 from odradek_connectors.reports import Health
-from odradek_connectors.sources import check_topic, finish, skip_deleted
+from odradek_connectors.sources import check_topic, finish, lag_of, skip_deleted
 from odradek_engine.gateway import Gateway
-from odradek_engine.log.port import LogError, OffsetOutOfRange
+from odradek_engine.log.port import LogError, LogUnavailable, OffsetOutOfRange
 from odradek_engine.model.rows import Subscription
 
 READ_RECORDS_MAX: Final = 256
@@ -34,18 +34,20 @@ class LocalSource:
 
     async def run(self) -> None:
         """See `Source`."""
+        partitions = await self._check_topic()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._progress.keep_committing(self._intakes.values))
             while True:
-                topic = await self._log.topic(self._subscription.topic)
-                check_topic(self._subscription, topic)
-                self._health.well("source")
-                for partition in range(len(self._intakes), topic.partitions):
+                for partition in range(len(self._intakes), partitions):
                     start = self._progress.start_of(partition)
                     intake = Intake(self._gateway, self._subscription, partition, start, self._health)
                     self._intakes[partition] = intake
                     tasks.create_task(self._keep_reading(intake))
                 await asyncio.sleep(TOPIC_CHECK_SECONDS)
+                try:
+                    partitions = await self._check_topic()
+                except LogUnavailable as error:
+                    self._health.trouble("source", str(error))
 
     async def close(self) -> None:
         """See `Source`."""
@@ -54,10 +56,14 @@ class LocalSource:
     async def lag(self) -> Mapping[int, tuple[int, int]]:
         """See `Source`."""
         topic = self._subscription.topic
-        return {
-            partition: (intake.committable, await self._log.end_offset(topic, partition))
-            for partition, intake in list(self._intakes.items())
-        }
+        return await lag_of(self._intakes.values(), lambda partition: self._log.end_offset(topic, partition))
+
+    async def _check_topic(self) -> int:
+        """The topic's partition count. Raises `SourceFailure`, `LogError`."""
+        topic = await self._log.topic(self._subscription.topic)
+        check_topic(self._subscription, topic)
+        self._health.well("source")
+        return topic.partitions
 
     async def _keep_reading(self, intake: Intake) -> None:
         """Reads one partition, again after every failure."""

@@ -18,6 +18,8 @@ from odradek_engine.model.outcomes import Done
 from odradek_engine.model.rows import Subscription
 
 COMMIT_SECONDS: Final = 0.5
+ANSWER_SECONDS: Final = 3.0
+"""How long the registry may take to answer."""
 
 CommittedOffsets: TypeAlias = Callable[[str, str], Mapping[int, int]]
 """Subscription id and topic id -> what was committed, by source partition: every record before it is taken."""
@@ -33,11 +35,20 @@ class Progress:
         self._subscription = subscription
         self._health = health
         self._committed = dict(committed(subscription.id, subscription.topic_id))
+        """By partition; for one that is read at least where reading began."""
 
-    def start_of(self, partition: int) -> int:
-        """Where a source partition is to be read from; one that is younger than the subscription from its begin."""
-        committed = self._committed.get(partition)
-        return self._subscription.start_offsets.get(partition, 0) if committed is None else committed
+    def start_of(self, partition: int, group_offset: int = -1) -> int:
+        """Where a source partition is to be read from: behind all that is known to be taken.
+
+        `group_offset`: what the consumer group has committed, below 0 for nothing. Where nobody has committed, that
+        is where the subscription began; at the begin in a partition that is younger than the subscription.
+        """
+        known = self._committed.get(partition)
+        if known is None and group_offset < 0:
+            known = self._subscription.start_offsets.get(partition, 0)
+        start = group_offset if known is None else max(known, group_offset)
+        self._committed[partition] = start
+        return start
 
     async def keep_committing(self, intakes: Callable[[], Iterable[Intake]]) -> None:
         """Runs until cancelled."""
@@ -49,16 +60,17 @@ class Progress:
     async def commit(self, intake: Intake) -> None:
         """Commits an intake's offset, if it has moved."""
         offset = intake.committable
-        if offset <= self.start_of(intake.partition):
+        if offset <= self._committed[intake.partition]:
             return
         subscription = self._subscription
         command = CommitSource(subscription.id, subscription.topic_id, intake.partition, offset)
         try:
-            outcome = await self._gateway.ask_registry(command)
-        except Overloaded:
-            return  # the next time is soon
+            outcome = await asyncio.wait_for(self._gateway.ask_registry(command), ANSWER_SECONDS)
+        except (Overloaded, TimeoutError):
+            self._health.trouble("commits", "the registry does not answer in time; reading goes on")
+            return
         if isinstance(outcome, Done):
-            self._committed[intake.partition] = offset
+            self._committed[intake.partition] = max(offset, self._committed[intake.partition])
             self._health.well("commits")
         else:
             self._health.trouble("commits", f"offset {offset} of partition {intake.partition}: {outcome}")

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Final, Protocol
 
 from odradek_connectors.intake import Intake
 from odradek_connectors.progress import Progress
 from odradek_connectors.reports import Health
-from odradek_engine.log.port import LogError, TopicInfo
+from odradek_engine.log.port import LogError, LogUnavailable, TopicInfo
 from odradek_engine.model.rows import Subscription
 
 DRAIN_SECONDS: Final = 5.0
 """How long a source that stops waits for what it has sent; the rest is sent again by whoever reads on."""
+
+LAG_SECONDS: Final = 3.0
+"""How long a source may take to say where it ends."""
 
 
 class SourceFailure(LogError):
@@ -61,6 +64,19 @@ def skip_deleted(intake: Intake, begin: int, end: int, health: Health) -> None:
         )
 
 
+async def lag_of(
+    intakes: Iterable[Intake], end_offset: Callable[[int], Coroutine[None, None, int]]
+) -> Mapping[int, tuple[int, int]]:
+    """By source partition: the next offset to take, and the end offset. Raises `LogUnavailable` where the source does
+    not answer."""
+    intakes = list(intakes)
+    try:
+        ends = await asyncio.wait_for(asyncio.gather(*(end_offset(each.partition) for each in intakes)), LAG_SECONDS)
+    except TimeoutError:
+        raise LogUnavailable(f"no answer within {LAG_SECONDS:.0f} s") from None
+    return {intake.partition: (intake.committable, end) for intake, end in zip(intakes, ends, strict=True)}
+
+
 async def finish(intakes: Iterable[Intake], progress: Progress) -> None:
     """Sends nothing more, waits for what was sent, and commits it."""
     intakes = list(intakes)
@@ -68,5 +84,4 @@ async def finish(intakes: Iterable[Intake], progress: Progress) -> None:
         intake.close()
     if intakes:
         await asyncio.wait([asyncio.ensure_future(intake.drain()) for intake in intakes], timeout=DRAIN_SECONDS)
-    for intake in intakes:
-        await progress.commit(intake)
+    await asyncio.gather(*(progress.commit(intake) for intake in intakes))

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from odradek_connectors.backoff import Backoff
+from odradek_connectors.backoff import LONGEST_SECONDS, Backoff
 from odradek_connectors.local_source import LocalSource
 from odradek_connectors.progress import CommittedOffsets, Progress
 from odradek_connectors.reports import Health, SubscriptionReport
@@ -63,7 +63,7 @@ class Subscriptions:
         for name in [name for name, running in self._running.items() if wanted.get(name) != running.wanted]:
             self._stop_one(name)
         for name in wanted.keys() - self._running.keys():
-            running = _Running(wanted[name], Health(name))
+            running = _Running(wanted[name], Health(name, self._gateway.clock))
             predecessors = [task for task in self._stopping if task.get_name() == name]
             running.task = asyncio.create_task(self._keep_running(running, predecessors), name=name)
             self._running[name] = running
@@ -101,7 +101,9 @@ class Subscriptions:
         if predecessors:
             await asyncio.wait(predecessors)
         backoff = Backoff()
+        clock = self._gateway.clock
         while True:
+            began = clock.monotonic()
             try:
                 await self._run(running)
             except Exception as error:
@@ -110,6 +112,8 @@ class Subscriptions:
                     _log.error("subscription %s failed", running.health.subscription, exc_info=cause)
                 running.health.trouble("source", str(cause) or repr(cause))
             running.health.counters.restarts += 1
+            if clock.monotonic() - began > LONGEST_SECONDS:
+                backoff.reset()
             await asyncio.sleep(backoff.next())
 
     async def _run(self, running: _Running) -> None:

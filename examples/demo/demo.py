@@ -28,6 +28,7 @@ STILL_SECONDS_MAX: Final = 40.0
 BROKER_SECONDS_MAX: Final = 5.0
 REDRAW_SECONDS: Final = 0.1
 BAR_WIDTH: Final = 30
+ERASE_LINE: Final = "\r\x1b[K"
 
 THROUGH: Final = (
     "SELECT SUM(CAST(value_utf8 AS BIGINT)) AS n FROM state WHERE service_name = 'Account' AND key = 'deposits'"
@@ -124,8 +125,8 @@ def show_progress(through: int, events: int, *, final: bool = False) -> None:
     if on_terminal or final:
         share = min(through / events, 1.0)
         bar = f"{'#' * round(share * BAR_WIDTH):.<{BAR_WIDTH}}"
-        print(f"{'\r\x1b[K' if on_terminal else ''}Account/deposit  [{bar}] {share:4.0%}  {through:,} payments", end="")
-        print(flush=True) if final else sys.stdout.flush()
+        line = f"Account/deposit  [{bar}] {share:4.0%}  {through:,} payments"
+        print(f"{ERASE_LINE if on_terminal else ''}{line}", end="\n" if final else "", flush=True)
 
 
 def read_over_http(node: Node, accounts: Iterable[str]) -> Books:

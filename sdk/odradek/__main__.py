@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import sys
+from typing import Final
+
+SERVER_LIBRARIES: Final = frozenset(
+    (
+        *("click", "confluent_kafka", "datafusion", "httptools", "httpx", "prometheus_client", "pyarrow"),
+        *("rocksdict", "starlette", "structlog", "uvicorn", "uvloop", "watchfiles"),
+    )
+)
+"""What the extra `server` installs."""
 
 
 def main() -> None:
-    """Runs the command line; exits with 1 and one line if the server's libraries are not installed."""
+    """Runs the command line; exits with 1 and one line if a library of the server is not installed."""
     try:
         from odradek_engine import cli
+
+        cli.main()
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] in ("odradek", "odradek_engine"):
-            raise  # a broken installation, not a missing extra
-        sys.exit(f"odradek: {error.name} is not installed; the command needs: pip install 'odradek[server]'")
-    cli.main()
+        library = (error.name or "").partition(".")[0]
+        if library not in SERVER_LIBRARIES:
+            raise
+        sys.exit(f"odradek: {library} is not installed; the command needs: pip install 'odradek[server]'")
 
 
 if __name__ == "__main__":

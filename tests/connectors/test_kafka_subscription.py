@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import subprocess
+import sys
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
-from connector_fakes import FakeGateway, Targets, subscription, until
+from connector_fakes import FakeGateway, Targets, handler, schema_of, subscription, until
 
 from odradek_connectors import open_subscriptions
+from odradek_connectors.kafka_group import PATIENCE_SECONDS
 from odradek_connectors.resolver import KafkaSourceResolver
 from odradek_connectors.subscriptions import Subscriptions
 from odradek_engine.log.port import LogUnavailable, UnknownTopic
+from odradek_engine.model.commands import Ingest
 from odradek_engine.model.rows import KafkaCluster, Subscription
 
 pytestmark = pytest.mark.kafka
@@ -73,6 +79,9 @@ class Foreign:
         assert self.row is not None
         return self.targets.offsets(partition, self.row.id)
 
+    def restarts(self) -> int:
+        return sum(report.counters.restarts for _, node in self.nodes for report in node.reports())
+
     async def taken(self, counts: dict[int, int]) -> None:
         await until(lambda: all(len(self.offsets(partition)) >= count for partition, count in counts.items()))
         for partition, count in counts.items():
@@ -99,6 +108,18 @@ def values(count: int) -> list[bytes]:
     return [b"%d" % at for at in range(count)]
 
 
+def run_until_killed(foreign: Foreign, row: Subscription, count: int) -> None:
+    """Runs a node in a process of its own and kills it when it has taken so many records."""
+    command = [sys.executable, str(Path(__file__).parent / "doomed_node.py"), foreign.bootstrap]
+    with subprocess.Popen([*command, msgspec.msgpack.encode(row).hex()], stdout=subprocess.PIPE) as doomed:
+        assert doomed.stdout is not None
+        for line in doomed.stdout:
+            if len(foreign.targets.taken) == count:
+                doomed.kill()
+            if line.endswith(b"\n"):
+                foreign.targets.decide(msgspec.msgpack.decode(bytes.fromhex(line.decode()), type=Ingest))
+
+
 def status(subscriptions: Subscriptions) -> str:
     (report,) = subscriptions.reports()
     return report.status
@@ -118,6 +139,7 @@ def test_every_record_is_taken_once_across_a_restart(play: Play) -> None:
         foreign.node()
         await foreign.taken({0: 1_000, 1: 1_000, 2: 1_500, 3: 1_000})
         assert foreign.targets.repeats == 0  # the group's offsets were committed at the clean stop
+        assert foreign.restarts() == 0
 
     play(scenario)
 
@@ -198,22 +220,19 @@ def test_two_nodes_share_the_partitions_and_take_over_from_each_other(play: Play
         foreign.produce(0, values(100))
         await foreign.taken({0: 4_100, 1: 4_000, 2: 4_000, 3: 4_000})
         assert set(await second.lag(row.id) or {}) == set(range(SOURCE_PARTITIONS))
+        assert foreign.restarts() == 0
 
     play(scenario)
 
 
-def test_a_killed_node_is_followed_by_one_that_repeats_and_doubles_nothing(play: Play) -> None:
+def test_after_a_kill_records_are_repeated_and_none_is_taken_twice(play: Play) -> None:
     async def scenario(foreign: Foreign) -> None:
-        await foreign.subscribe(**{"auto.offset.reset": "earliest", "session.timeout.ms": "6000"})
-        foreign.produce(0, values(2_000))
-        gateway, _ = foreign.node()
-        await until(lambda: len(foreign.offsets(0)) > 700)
-        gateway.holding = True  # nothing that it has sent from here on arrives, as if it had been killed
-        sent = len(foreign.targets.taken)
-        gateway.queue.clear()
+        row = await foreign.subscribe(**{"auto.offset.reset": "earliest", "session.timeout.ms": "6000"})
+        foreign.produce(0, values(20_000))
+        run_until_killed(foreign, row, 3_000)
+        assert 3_000 < len(foreign.targets.taken) < 20_000
         foreign.node()
-        await foreign.taken({0: 2_000})
-        assert sent < 2_000
+        await foreign.taken({0: 20_000})
         assert foreign.targets.repeats > 0
 
     play(scenario)
@@ -278,6 +297,22 @@ def test_a_cluster_that_does_not_answer_troubles_only_its_own_subscriptions(play
                 await KafkaSourceResolver().resolve(gateway.kafka_clusters["deaf"], "payments", {})
             del gateway.subscriptions[deaf.id]
             subscriptions.refresh()
+
+    play(scenario)
+
+
+def test_partitions_that_cannot_move_are_paused_and_go_on_later(play: Play) -> None:
+    async def scenario(foreign: Foreign) -> None:
+        await foreign.subscribe()
+        for partition in (0, 1):
+            foreign.produce(partition, [bytes(100_000)] * 400)
+        gateway, subscriptions = foreign.node()
+        gateway.schema = schema_of()
+        await until(lambda: status(subscriptions).count("Account/add is not registered") == 2)
+        await asyncio.sleep(3 * PATIENCE_SECONDS)
+        gateway.schema = schema_of(handler())
+        await foreign.taken({0: 400, 1: 400})
+        assert foreign.restarts() == 0
 
     play(scenario)
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
+
+from odradek.__main__ import SERVER_LIBRARIES
 
 SDK = Path(__file__).parents[2] / "sdk"
 
@@ -34,6 +38,20 @@ def test_missing_library_of_the_server_is_one_line() -> None:
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1
     assert "pip install 'odradek[server]'" in done.stderr
+
+
+def test_server_libraries_are_those_of_the_extra() -> None:
+    project = tomllib.loads((SDK.parent / "pyproject.toml").read_text())["project"]
+    required = project["optional-dependencies"]["server"]
+    names = {re.split(r"[^a-z-]", requirement)[0].replace("-", "_") for requirement in required}
+    assert names == SERVER_LIBRARIES
+
+
+def test_other_missing_modules_are_not_explained_away() -> None:
+    done = run_without("odradek_engine")
+    assert done.returncode == 1
+    assert "No module named 'odradek_engine'" in done.stderr
+    assert "pip install" not in done.stderr
 
 
 def test_importing_the_sdk_needs_nothing_of_the_server() -> None:

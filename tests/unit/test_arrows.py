@@ -15,7 +15,7 @@ ENGINE_LAYERS = (
     {"durations", "ulid", "model", "store.port"},
     {"partition"},
     {"config", "log", "store"},
-    {"gateway", "invoker", "listening", "observe", "replica", "schema"},
+    {"asgi", "gateway", "invoker", "listening", "observe", "replica", "schema", "topics"},
     {"admin", "ingress", "query"},
     {"cli", "node", "testing"},
 )

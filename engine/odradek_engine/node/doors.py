@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from odradek_engine.admin.app import make_admin_app
 from odradek_engine.admin.information import NodeInformation
-from odradek_engine.admin.server import AdminServer
+from odradek_engine.asgi import HttpServer
 from odradek_engine.ingress.limits import IngressLimits
 from odradek_engine.ingress.server import IngressServer
 from odradek_engine.node.node import Node
@@ -55,8 +55,9 @@ class Doors:
         information = NodeInformation(
             version("odradek"), config.cluster_name, f"http://{host}:{config.ingress.bind_port}/"
         )
-        admin = AdminServer(make_admin_app(self._node, config, information, connectors.source_resolver()))
-        self._closing.push_async_callback(admin.stop)
+        app = make_admin_app(self._node, config, information, connectors.source_resolver())
+        admin = HttpServer(app, "the admin API", "admin.bind-port")
+        self._closing.push_async_callback(admin.stop, ANSWER_SECONDS)
         await admin.start(config.admin_ip, config.admin.bind_port)
 
     async def close(self) -> None:

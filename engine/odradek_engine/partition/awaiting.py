@@ -5,6 +5,8 @@ Source: the service protocol's await trees (version 7). A leaf is a completion i
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Final
 
 from odradek.protocol.future import NotificationKey, Outcome, leaves_of, resolve
@@ -46,14 +48,16 @@ class Arrived:
 
 def is_empty(future: Future) -> bool:
     """Whether nothing at all is awaited."""
-    return not leaves_of(future) and all(is_empty(child) for child in future.nested_futures)
+    return not any(leaves_of(node) for level in _levels(future) for node in level)
 
 
 def is_too_deep(future: Future) -> bool:
     """Whether a tree has more than `AWAIT_DEPTH_MAX` levels."""
-    level = [future]
-    for _ in range(AWAIT_DEPTH_MAX):
+    return next(islice(_levels(future), AWAIT_DEPTH_MAX, None), None) is not None
+
+
+def _levels(future: Future) -> Iterator[Sequence[Future]]:
+    level: Sequence[Future] = (future,)
+    while level:
+        yield level
         level = [child for node in level for child in node.nested_futures]
-        if not level:
-            return False
-    return True

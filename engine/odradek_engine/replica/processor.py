@@ -176,6 +176,7 @@ class Processor:
 
     async def lead(self) -> None:
         """Becomes the leader. Raises `PartitionHalted`, `Deposed`, `LogError`."""
+        self._fittings.flusher.flush()  # what an earlier try applied, with the position that it reached
         replay = self._replay = Replay(
             self._journal,
             self.tables,

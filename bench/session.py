@@ -1,0 +1,112 @@
+"""Measures one server after the other, with nothing else of ours running beside it."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from confluent_kafka import Producer
+
+from bench.admin import AdminFailed, Event
+from bench.cells import CellPlan, measure_cells
+from bench.events import make_events, measure_events
+from bench.floors import Floor, Write, embedded_write, kafka_write
+from bench.load import Generator, LoadFailed
+from bench.options import EMBEDDED, KAFKA, Options
+from bench.results import Run
+from bench.servers import DidNotStart, Server
+from bench.servers.odradek import odradek
+from bench.servers.restate import KAFKA_CLUSTER, restate
+from bench.soak import SoakPlan, measure_soak
+from bench.workloads import EVENTS, chosen
+
+PEER_EVENTS_MAX = 20_000
+"""At the peer's rate all of them would take minutes; the rate is what is compared."""
+FLUSH_SECONDS_MAX = 60.0
+
+FAILURES = (AdminFailed, DidNotStart, LoadFailed)
+"""They end the measurements of a server; what was measured before stays."""
+
+
+class Session:
+    """What all runs share: options, load generator, a directory, and a prefix for names on the Kafka."""
+
+    def __init__(self, options: Options, directory: Path, generate: Generator) -> None:
+        self.prefix = f"bench-{secrets.token_hex(4)}"
+        self._options = options
+        self._directory = directory
+        self._generate = generate
+
+    def own(self, brokers: str | None) -> Run:
+        """Measures a node of ours; on the embedded log where there are no brokers."""
+        run = Run("odradek", KAFKA if brokers else EMBEDDED)
+        directory = self._directory / run.log
+        try:
+            with odradek(directory, brokers, self.prefix) as server:
+                if self._options.soak:
+                    return self._soak(server, run)
+                with kafka_write(brokers, f"{self.prefix}.floor") if brokers else embedded_write(directory) as floor:
+                    run = self._cells(server, run, floor)
+                if EVENTS in self._options.only:
+                    topic = f"{self.prefix}.events"
+                    events = make_events(self._options.events)
+                    server.admin.create_topic(topic)
+                    server.admin.produce(topic, events)
+                    run = self._events(server, run, f"kafka://local/{topic}", events)
+        except FAILURES as error:
+            return replace(run, failure=str(error))
+        return run
+
+    def peer(self, brokers: str | None) -> Run:
+        """Measures the peer. Its events come from a Kafka; without one they are left out. Raises `NotInstallable`."""
+        run = Run("restate", "")
+        try:
+            with restate(self._directory / run.server, brokers) as server:
+                run = self._cells(server, run, None)
+                if EVENTS in self._options.only and brokers:
+                    topic = f"{self.prefix}.peer-events"
+                    events = make_events(min(self._options.events, PEER_EVENTS_MAX))
+                    _produce(brokers, topic, events)
+                    run = self._events(server, run, f"kafka://{KAFKA_CLUSTER}/{topic}", events)
+        except FAILURES as error:
+            return replace(run, failure=str(error))
+        return run
+
+    def _cells(self, server: Server, run: Run, floor: tuple[Floor, Write] | None) -> Run:
+        options = self._options
+        workloads = chosen(options.only)
+        if not workloads:
+            return run
+        times = (options.seconds, options.warm_up_seconds)
+        plan = CellPlan(workloads, options.clients, *times, self._generate, noting(run))
+        cells, measured = measure_cells(server, plan, floor)
+        return replace(run, cells=tuple(cells), floor=measured)
+
+    def _events(self, server: Server, run: Run, source: str, events: list[Event]) -> Run:
+        return replace(run, events=measure_events(server, source, events, noting(run)))
+
+    def _soak(self, server: Server, run: Run) -> Run:
+        assert self._options.soak is not None
+        plan = SoakPlan(self._options.soak, chosen(self._options.only), self._generate, noting(run))
+        return replace(run, soak=measure_soak(server, plan))
+
+
+def noting(run: Run) -> Callable[[str], None]:
+    """Tells people how far a run has come, on standard error."""
+
+    def note(text: str) -> None:
+        print(f"{run.title}: {text}", file=sys.stderr, flush=True)
+
+    return note
+
+
+def _produce(brokers: str, topic: str, events: list[Event]) -> None:
+    producer = Producer({"bootstrap.servers": brokers, "partitioner": "murmur2_random", "log_level": 0})
+    for key, value in events:
+        producer.produce(topic, str(value), key)
+        producer.poll(0)
+    if producer.flush(FLUSH_SECONDS_MAX):
+        raise TimeoutError(f"the events did not all reach {topic}")

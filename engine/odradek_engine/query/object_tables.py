@@ -1,0 +1,70 @@
+"""Tables of objects: `state`, `sys_inbox`, `sys_keyed_service_status`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from odradek.protocol.ids import format_invocation_id
+from odradek_engine.query.source import InboxRow, LockRow, StateRow
+from odradek_engine.query.tables import Column, Context, Kind, Table, Wanted, key_hash, nothing
+
+
+def _state_rows(context: Context, wanted: Wanted) -> Iterator[StateRow]:
+    return context.source.state(wanted.only("service_name"), wanted.only("service_key"))
+
+
+def _inbox_rows(context: Context, wanted: Wanted) -> Iterator[InboxRow]:
+    return context.source.inbox(wanted.only("service_name"), wanted.only("service_key"))
+
+
+def _lock_rows(context: Context, wanted: Wanted) -> Iterator[LockRow]:
+    return context.source.locks(wanted.only("service_name"), wanted.only("service_key"))
+
+
+def _utf8(value: bytes) -> str | None:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+STATE: Final = Table(
+    "state",
+    (
+        Column("partition_key", Kind.UINT64, lambda row, _: key_hash(row.key)),
+        Column("scope", Kind.TEXT, nothing),
+        Column("service_name", Kind.TEXT, lambda row, _: row.service),
+        Column("service_key", Kind.TEXT, lambda row, _: row.key),
+        Column("key", Kind.TEXT, lambda row, _: row.name.decode("utf-8", "backslashreplace")),
+        Column("key_length", Kind.UINT64, lambda row, _: len(row.name)),
+        Column("value_utf8", Kind.TEXT, lambda row, _: _utf8(row.value)),
+        Column("value", Kind.BYTES, lambda row, _: row.value),
+        Column("value_length", Kind.UINT64, lambda row, _: len(row.value)),
+    ),
+    _state_rows,
+)
+
+INBOX: Final = Table(
+    "sys_inbox",
+    (
+        Column("partition_key", Kind.UINT64, lambda row, _: key_hash(row.key)),
+        Column("service_name", Kind.TEXT, lambda row, _: row.service),
+        Column("service_key", Kind.TEXT, lambda row, _: row.key),
+        Column("id", Kind.TEXT, lambda row, _: format_invocation_id(row.entry.invocation)),
+        Column("sequence_number", Kind.UINT64, lambda row, _: row.sequence),
+        Column("created_at", Kind.TIMESTAMP, lambda row, _: row.entry.at),
+    ),
+    _inbox_rows,
+)
+
+KEYED_SERVICE_STATUS: Final = Table(
+    "sys_keyed_service_status",
+    (
+        Column("partition_key", Kind.UINT64, lambda row, _: key_hash(row.key)),
+        Column("service_name", Kind.TEXT, lambda row, _: row.service),
+        Column("service_key", Kind.TEXT, lambda row, _: row.key),
+        Column("invocation_id", Kind.TEXT, lambda row, _: format_invocation_id(row.lock.holder)),
+    ),
+    _lock_rows,
+)
