@@ -105,6 +105,8 @@ class World:
         self.store = MemoryStore()
         self.pending = Pending()
         self.in_flight: list[Changes] = []
+        self.unstored: list[list[AnyEvent]] = []
+        """Events of the turns that the store does not have, oldest first."""
         self.twin = Twin(partition)
         self.groups: dict[str, set[bytes]] = {}
         self.events: list[AnyEvent] = []
@@ -121,12 +123,13 @@ class World:
         changes = self.machine.begin_turn()
         decision = self.machine.decide(command, self.now)
         self.in_flight.append(changes)
+        self.unstored.append(decision.events)
         for table, key, _, _ in changes.entries:
             if isinstance(table, GroupedTable):
                 self.groups.setdefault(table.name, set()).add(key[0])
         self.events, self.effects = decision.events, decision.effects
+        self.twin.apply(decision.events)
         if checked:
-            self.twin.apply(decision.events)
             assert self.rows() == self.rows(self.twin.tables)
         return self.effects
 
@@ -206,6 +209,7 @@ class World:
     def flush(self) -> None:
         """Writes what is acknowledged."""
         write_down(self.store, self.pending)
+        del self.unstored[: len(self.unstored) - len(self.in_flight)]
 
     def restart(self) -> None:
         """Tables anew from the store, everything in them."""
@@ -213,6 +217,28 @@ class World:
         self.flush()
         before = self.rows()
         self.open_tables()
+        assert self.rows() == before
+
+
+    def recover(self) -> None:
+        """Tables anew from what the store has, and the rest from events."""
+        before = self.rows()
+        self.pending = Pending()
+        self.in_flight.clear()
+        self.open_tables()
+        for events in self.unstored:
+            changes = self.machine.begin_turn()
+            for event in events:
+                apply(event, self.tables)
+            self.in_flight.append(changes)
+        assert self.rows() == before
+
+    def rehearse(self, command: c.AnyCommand) -> None:
+        """Decides a command and takes everything back."""
+        before = self.rows()
+        changes = self.machine.begin_turn()
+        self.machine.decide(command, self.now)
+        changes.roll_back(0)
         assert self.rows() == before
 
 

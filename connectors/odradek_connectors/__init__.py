@@ -25,7 +25,7 @@ def open_subscriptions(gateway: Gateway, committed: CommittedOffsets) -> Subscri
 
 
 def source_resolver() -> KafkaSourceResolver:
-    """Finds topics of foreign Kafka clusters, for the admin API."""
+    """What finds a new subscription's topic in a foreign Kafka cluster."""
     from odradek_connectors.resolver import KafkaSourceResolver
 
     return KafkaSourceResolver()

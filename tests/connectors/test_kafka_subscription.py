@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import subprocess
-import sys
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from connector_fakes import FakeGateway, Targets, handler, schema_of, subscription, until
+from doomed_node import run_until_killed
 
 from odradek_connectors import open_subscriptions
 from odradek_connectors.kafka_group import PATIENCE_SECONDS
 from odradek_connectors.resolver import KafkaSourceResolver
 from odradek_connectors.subscriptions import Subscriptions
 from odradek_engine.log.port import LogUnavailable, UnknownTopic
-from odradek_engine.model.commands import Ingest
 from odradek_engine.model.rows import KafkaCluster, Subscription
 
 pytestmark = pytest.mark.kafka
@@ -106,18 +102,6 @@ Play = Callable[[Callable[[Foreign], Awaitable[None]]], None]
 
 def values(count: int) -> list[bytes]:
     return [b"%d" % at for at in range(count)]
-
-
-def run_until_killed(foreign: Foreign, row: Subscription, count: int) -> None:
-    """Runs a node in a process of its own and kills it when it has taken so many records."""
-    command = [sys.executable, str(Path(__file__).parent / "doomed_node.py"), foreign.bootstrap]
-    with subprocess.Popen([*command, msgspec.msgpack.encode(row).hex()], stdout=subprocess.PIPE) as doomed:
-        assert doomed.stdout is not None
-        for line in doomed.stdout:
-            if len(foreign.targets.taken) == count:
-                doomed.kill()
-            if line.endswith(b"\n"):
-                foreign.targets.decide(msgspec.msgpack.decode(bytes.fromhex(line.decode()), type=Ingest))
 
 
 def status(subscriptions: Subscriptions) -> str:
@@ -229,8 +213,8 @@ def test_after_a_kill_records_are_repeated_and_none_is_taken_twice(play: Play) -
     async def scenario(foreign: Foreign) -> None:
         row = await foreign.subscribe(**{"auto.offset.reset": "earliest", "session.timeout.ms": "6000"})
         foreign.produce(0, values(20_000))
-        run_until_killed(foreign, row, 3_000)
-        assert 3_000 < len(foreign.targets.taken) < 20_000
+        run_until_killed(foreign.targets, 3_000, row, foreign.bootstrap)
+        assert len(foreign.targets.taken) < 20_000
         foreign.node()
         await foreign.taken({0: 20_000})
         assert foreign.targets.repeats > 0

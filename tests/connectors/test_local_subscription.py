@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from connector_fakes import PARTITIONS, FakeGateway, Targets, handler, schema_of, subscription, until
+from doomed_node import run_until_killed
 
 from odradek.protocol.messages import Header
 from odradek_connectors import open_subscriptions
@@ -19,7 +19,7 @@ from odradek_engine.log.embedded import EmbeddedLog, open_embedded_log
 from odradek_engine.log.port import NewRecord
 from odradek_engine.model.commands import Ingest
 from odradek_engine.model.outcomes import Refused
-from odradek_engine.model.rows import SourceKind
+from odradek_engine.model.rows import SourceKind, Subscription
 from odradek_engine.model.target import TargetKind
 from odradek_engine.partition.routing import new_invocation_id, partition_of_invocation
 
@@ -201,25 +201,32 @@ def test_a_clean_stop_commits_what_was_taken_and_the_next_start_repeats_nothing(
     on_bench(tmp_path, scenario)
 
 
-def test_a_crash_repeats_some_records_and_none_is_taken_twice(tmp_path: Path) -> None:
-    async def scenario(bench: Bench) -> None:
-        await bench.produce(0, 3_000)
-        bench.subscribe()
-        await until(lambda: len(bench.targets.taken) > 1_000)
-        for task in [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-        crashed, bench.gateway = bench.gateway, FakeGateway(bench.log, bench.targets)
-        bench.gateway.subscriptions = crashed.subscriptions
-        bench.gateway.commits = {key: dict(offsets) for key, offsets in crashed.commits.items()}
-        bench.gateway.commits.setdefault(("sub_1", bench.topic_id), {})[0] = 400
-        bench.reopened().refresh()
-        await bench.all_taken({0: 3_000})
-        assert bench.targets.repeats >= 600
-        assert in_order_per_key(bench.targets.taken)
+def test_after_a_kill_records_are_repeated_and_none_is_taken_twice(tmp_path: Path) -> None:
+    async def produce(directory: Path) -> str:
+        log = await open_embedded_log(directory)
+        topic = await log.create_topic("payments", 1)
+        await log.append("payments", 0, [NewRecord(b"%d" % at, b"key-%d" % (at % 17)) for at in range(20_000)])
+        await log.close()
+        return topic.id
 
-    on_bench(tmp_path, scenario)
+    async def finish(directory: Path, row: Subscription, targets: Targets) -> None:
+        log = await open_embedded_log(directory)
+        gateway = FakeGateway(log, targets)
+        gateway.subscriptions[row.id] = row
+        subscriptions = open_subscriptions(gateway, gateway.committed)
+        subscriptions.refresh()
+        await until(lambda: len(targets.taken) == 20_000)
+        await subscriptions.stop()
+        await log.close()
+
+    row = subscription(asyncio.run(produce(tmp_path)))
+    targets = Targets()
+    run_until_killed(targets, 3_000, row, str(tmp_path))
+    assert len(targets.taken) < 20_000
+    asyncio.run(finish(tmp_path, row, targets))
+    assert sorted(targets.offsets(0)) == list(range(20_000))
+    assert in_order_per_key(targets.taken)
+    assert targets.repeats >= 3_000
 
 
 def test_what_is_under_way_is_bounded_and_an_overloaded_node_is_asked_again(tmp_path: Path) -> None:

@@ -45,7 +45,8 @@ def test_the_dialect() -> None:
     ) == [{"s": "Obj", "first": "failed", "n": 2}, {"s": "Svc", "first": "backing", "n": 7}]
     assert query(
         SHELF,
-        f"{count} sys_invocation WHERE target_service_name IN (SELECT name FROM sys_service WHERE ty = 'virtual_object')",
+        f"{count} sys_invocation WHERE target_service_name IN "
+        "(SELECT name FROM sys_service WHERE ty = 'virtual_object')",
     ) == [{"n": 2}]
     assert query(SHELF, "SELECT CASE WHEN 1 = 1 THEN 'a' ELSE 'b' END AS c") == [{"c": "a"}]
 
@@ -176,7 +177,7 @@ def test_the_rows_of_an_answer_are_bounded(rows: int, fits: bool) -> None:
     if fits:
         assert len(query(SHELF, "SELECT id FROM sys_invocation", limits)) == 9
         return
-    with pytest.raises(QueryError, match="more than 8 rows.*LIMIT"):
+    with pytest.raises(QueryError, match=r"more than 8 rows.*LIMIT"):
         query(SHELF, "SELECT id FROM sys_invocation", limits)
 
 

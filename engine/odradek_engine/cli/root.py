@@ -19,19 +19,10 @@ DEFAULT_ADMIN_URL = "http://localhost:9070"
 DEFAULT_INGRESS_URL = "http://localhost:8080"
 
 
-def version() -> str:
-    """The installed version."""
-    from importlib.metadata import PackageNotFoundError
-    from importlib.metadata import version as installed_version
-
-    try:
-        return installed_version("odradek")
-    except PackageNotFoundError:
-        return "(not installed)"
-
-
 def _print_version(context: click.Context, _option: click.Parameter, wanted: bool) -> None:
     if wanted and not context.resilient_parsing:
+        from odradek_engine.version import version
+
         click.echo(f"odradek {version()}")
         context.exit()
 

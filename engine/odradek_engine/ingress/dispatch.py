@@ -185,7 +185,8 @@ class Dispatcher:
         counters: RequestCounters,
         handler: HandlerSchema | None,
     ) -> None:
-        self._gateway.submit(command, partial(self._reply, render, exchange, head.origin, counters, handler))
+        begun = self._gateway.clock.monotonic()
+        self._gateway.submit(command, partial(self._reply, render, exchange, head.origin, counters, handler, begun))
         self._counters.running += 1
 
     def _reply(
@@ -195,9 +196,11 @@ class Dispatcher:
         origin: bytes | None,
         counters: RequestCounters,
         handler: HandlerSchema | None,
+        begun: float,
         outcome: AnyOutcome,
     ) -> None:
         self._counters.running -= 1
+        counters.took(self._gateway.clock.monotonic() - begun)
         content_type = b""
         if isinstance(outcome, Ended):
             content_type = result_content_type(handler, outcome.result)

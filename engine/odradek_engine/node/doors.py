@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from importlib import import_module
-from importlib.metadata import version
 from typing import Any, Final
 
 from odradek_engine.admin.app import make_admin_app
@@ -14,6 +13,7 @@ from odradek_engine.ingress.limits import IngressLimits
 from odradek_engine.ingress.server import IngressServer
 from odradek_engine.node.node import Node
 from odradek_engine.observe.ingress import IngressCounters
+from odradek_engine.version import version
 
 CONNECTORS: Final = "odradek_connectors"
 """Loaded by its name: connectors build on the engine, not the other way round."""
@@ -53,9 +53,9 @@ class Doors:
         config = self._node.config
         host = "127.0.0.1" if config.ingress_ip in ("0.0.0.0", "::") else config.ingress_ip
         information = NodeInformation(
-            version("odradek"), config.cluster_name, f"http://{host}:{config.ingress.bind_port}/"
+            version(), config.cluster_name, f"http://{host}:{config.ingress.bind_port}/"
         )
-        app = make_admin_app(self._node, config, information, connectors.source_resolver())
+        app = make_admin_app(self._node, config, information, connectors.source_resolver(), self._node.arrow_query)
         admin = HttpServer(app, "the admin API", "admin.bind-port")
         self._closing.push_async_callback(admin.stop, ANSWER_SECONDS)
         await admin.start(config.admin_ip, config.admin.bind_port)

@@ -29,6 +29,8 @@ from odradek_engine.partition import keys
 from odradek_engine.partition.decide.decision import Limits, Surroundings
 from odradek_engine.partition.routing import hash_key, partition_of
 from odradek_engine.partition.tables import OFTEN_MISSED, ROW_TYPES, partition_prefix
+from odradek_engine.query.engine import QueryEngine
+from odradek_engine.query.store_rows import StoreRows
 from odradek_engine.replica.flusher import Flusher
 from odradek_engine.replica.leader import Conduct
 from odradek_engine.replica.position import POSITIONS
@@ -39,6 +41,7 @@ from odradek_engine.replica.rounds import Rounds
 from odradek_engine.schema import EMPTY, build_schema, default_retry_policy
 from odradek_engine.store.port import Store, prefix_end
 from odradek_engine.store.rocks import RocksStore
+from odradek_engine.version import version
 
 _log = logging.getLogger(__name__)
 
@@ -90,6 +93,7 @@ class Node:
         self.check_silence = self.attempts.check_silence
         self.readers: SubscriptionReaders | None = None
         """Who reads for the subscriptions, once the doors are open."""
+        self._queries = QueryEngine(self._open_rows, version())
         self._upkeep = Upkeep(self)
         self._closing = contextlib.AsyncExitStack()
 
@@ -121,6 +125,7 @@ class Node:
         self._closing.push_async_callback(self._close_store)
         self._flusher = Flusher(self.store, config.storage.flush_interval_ms / 1000, self._on_failure)
         self._closing.callback(self._flusher.close)
+        self._closing.callback(self._queries.close)
         await self._open_partitions(identity)
         self._closing.push_async_callback(self._end_terms)
         await self._lead_all()
@@ -277,6 +282,18 @@ class Node:
     async def lag(self, subscription: str) -> Mapping[int, tuple[int, int]] | None:
         """For each source partition: next offset to take, and the end offset. None while unknown."""
         return None if self.readers is None else await self.readers.lag(subscription)
+
+    async def query(self, sql: str) -> Sequence[Mapping[str, object]]:
+        """Runs SQL over the durable tables; raises `QueryError`."""
+        return await self._queries.rows(sql)
+
+    async def arrow_query(self, sql: str) -> bytes:
+        """The same, as an Arrow IPC stream."""
+        return await self._queries.arrow_stream(sql)
+
+    def _open_rows(self) -> StoreRows:
+        self._flusher.flush()
+        return StoreRows(self.store.snapshot(), self.partitions, self._schema)
 
     async def object_state(self, service: str, key: str) -> Mapping[bytes, bytes]:
         """All durable state of an object."""

@@ -151,7 +151,7 @@ class TestTheLastAttempt:
         world = World()
         invocation = world.invoke(service("forever"))
         for _ in range(200):
-            world.decide(c.FailAttempt(invocation.id, world.status(invocation).attempt, FAILURE), checked=False)
+            fail(world, invocation)
             wake(world, invocation)
         assert retry_of(world, invocation).count == 200
         assert len(world.rows()["errors"]) == 1
@@ -185,9 +185,8 @@ class TestErrorEvents:
         invocation = world.invoke(service("forever"))
         for number in range(ERROR_EVENTS_MAX + 5):
             for _ in range(2):
-                attempt = world.status(invocation).attempt
-                failure = AttemptFailure(500, f"{number}", "RT0007")
-                world.decide(c.FailAttempt(invocation.id, attempt, failure), checked=False)
+                world.say(invocation, m.Error(500, f"{number}"))
+                wake(world, invocation)
         kept = [row[2].failure.message for row in world.rows()["errors"]]
         assert kept == [f"{number}" for number in range(ERROR_EVENTS_MAX - 1)] + [f"{ERROR_EVENTS_MAX + 4}"]
         world.decide(c.Kill(invocation.id))
