@@ -181,7 +181,7 @@ class KafkaSource:
             except (SourceFailure, UnknownTopic):
                 raise
             except LogError as error:  # the member says so too, and goes on when it can
-                self.disturbed(str(error))
+                self._health.trouble("connection", str(error))
 
     async def _check_topic(self) -> None:
         check_topic(self._subscription, await find_topic(self._admin, self._subscription.topic, self._cluster))

@@ -8,7 +8,7 @@ from typing import Final
 SERVER_LIBRARIES: Final = frozenset(
     (
         *("click", "confluent_kafka", "datafusion", "httptools", "httpx", "prometheus_client", "pyarrow"),
-        *("rocksdict", "starlette", "structlog", "uvicorn", "uvloop", "watchfiles"),
+        *("rocksdict", "starlette", "uvicorn", "uvloop", "watchfiles"),
     )
 )
 """What the extra `server` installs."""

@@ -15,7 +15,7 @@ ENGINE_LAYERS = (
     {"durations", "ulid", "model", "store.port", "version"},
     {"partition"},
     {"config", "log", "store"},
-    {"asgi", "gateway", "invoker", "listening", "observe", "replica", "schema", "topics"},
+    {"asgi", "gateway", "invoker", "listening", "log_output", "observe", "replica", "schema", "topics"},
     {"admin", "ingress", "query"},
     {"cli", "node", "testing"},
 )

@@ -36,16 +36,21 @@ class FakeFigures:
         ]
 
 
-def samples_of(counters: IngressCounters) -> dict[tuple[str, ...], float]:
-    text = asyncio.run(Metrics(Labels("c", "n"), counters, FakeFigures()).text()).decode()
-    found = {}
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
-            labels = dict(sample.labels)
-            if family.name.startswith("restate_"):
-                assert (labels.pop("cluster_name"), labels.pop("node_name")) == ("c", "n")
-            found[sample.name, *labels.values()] = sample.value
-    return found
+class Samples:
+    """The samples of a node's metrics, by name and labels."""
+
+    def __init__(self, counters: IngressCounters) -> None:
+        text = asyncio.run(Metrics(Labels("c", "n"), counters, FakeFigures()).text()).decode()
+        self._found: dict[tuple[str, frozenset[tuple[str, str]]], float] = {}
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                labels = dict(sample.labels)
+                if family.name.startswith("restate_"):
+                    assert (labels.pop("cluster_name"), labels.pop("node_name")) == ("c", "n")
+                self._found[sample.name, frozenset(labels.items())] = sample.value
+
+    def get(self, name: str, **labels: str) -> float | None:
+        return self._found.get((name, frozenset(labels.items())))
 
 
 def answer(command: AnyCommand) -> AnyOutcome:
@@ -67,13 +72,14 @@ def test_requests_are_counted_by_what_became_of_them() -> None:
             await client.get("/restate/health")
             return server.counters
 
-    found = samples_of(asyncio.run(scenario()))
-    outcomes = {key[1]: value for key, value in found.items() if key[2:] == ("Svc", "call") and len(key) == 4}
-    assert outcomes == {"completed": 2, "request_error": 1, "invocation_error": 1, "ingress_error": 1}
-    assert found["restate_ingress_requests_total", "admitted", "", ""] == 6
-    assert found["restate_ingress_requests_running",] == 0
-    assert found["restate_ingress_http_connection_created_total",] == 1
-    assert found["restate_ingress_request_duration_seconds_count", "Svc", "call"] == 3
+    found = Samples(asyncio.run(scenario()))
+    for status, count in (("completed", 2), ("request_error", 1), ("invocation_error", 1), ("ingress_error", 1)):
+        labels = {"status": status, "rpc_service": "Svc", "rpc_type": "call"}
+        assert found.get("restate_ingress_requests_total", **labels) == count, status
+    assert found.get("restate_ingress_requests_total", status="admitted", rpc_service="", rpc_type="") == 6
+    assert found.get("restate_ingress_requests_running") == 0
+    assert found.get("restate_ingress_http_connection_created_total") == 1
+    assert found.get("restate_ingress_request_duration_seconds_count", rpc_service="Svc", rpc_type="call") == 3
 
 
 def test_durations_fall_into_buckets() -> None:
@@ -81,25 +87,26 @@ def test_durations_fall_into_buckets() -> None:
     of_service = counters.of("Svc", "call")
     for seconds in (0.0001, 0.001, 0.002, 100.0):
         of_service.took(seconds)
-    found = samples_of(counters)
-    buckets = {
-        key[-1]: value for key, value in found.items() if key[0] == "restate_ingress_request_duration_seconds_bucket"
-    }
-    assert (buckets["0.0005"], buckets["0.001"], buckets["0.0025"], buckets["10.0"], buckets["+Inf"]) == (1, 2, 3, 3, 4)
-    assert round(found["restate_ingress_request_duration_seconds_sum", "Svc", "call"], 4) == 100.0031
+    found = Samples(counters)
+    name = "restate_ingress_request_duration_seconds"
+    labels = {"rpc_service": "Svc", "rpc_type": "call"}
+    for bound, count in (("0.0005", 1), ("0.001", 2), ("0.0025", 3), ("10.0", 3), ("+Inf", 4)):
+        assert found.get(f"{name}_bucket", le=bound, **labels) == count, bound
+    assert round(found.get(f"{name}_sum", **labels) or 0, 4) == 100.0031
 
 
 def test_figures_of_the_node() -> None:
-    found = samples_of(IngressCounters())
-    assert found["restate_num_partitions",] == 2
-    assert found["restate_num_active_partition_leaders",] == 1
-    assert found["restate_partition_applied_lsn_lag", "0"] == 2
-    assert found["restate_partition_commands_queued", "0"] == 3
-    assert found["restate_invoker_slots_acquired",] == 4
-    assert found["restate_kafka_ingress_requests_total", "sub_1a"] == 7
-    assert found["restate_kafka_ingress_consumer_lag", "sub_1a", "t", "0"] == 5
-    assert found["restate_kafka_ingress_consumer_lag", "sub_1a", "t", "1"] == 0
-    assert not any(key[:2] == ("restate_kafka_ingress_consumer_lag", "sub_1b") for key in found)
+    found = Samples(IngressCounters())
+    assert found.get("restate_num_partitions") == 2
+    assert found.get("restate_num_active_partition_leaders") == 1
+    assert found.get("restate_partition_applied_lsn_lag", partition="0") == 2
+    assert found.get("restate_partition_commands_queued", partition="0") == 3
+    assert found.get("restate_invoker_slots_acquired") == 4
+    assert found.get("restate_kafka_ingress_requests_total", subscription="sub_1a") == 7
+    lag = "restate_kafka_ingress_consumer_lag"
+    assert found.get(lag, subscription="sub_1a", topic="t", partition="0") == 5
+    assert found.get(lag, subscription="sub_1a", topic="t", partition="1") == 0
+    assert found.get(lag, subscription="sub_1b", topic="t", partition="0") is None
 
 
 def test_the_number_of_counted_services_is_bounded() -> None:

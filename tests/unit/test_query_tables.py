@@ -372,7 +372,7 @@ def test_calls_as_json() -> None:
 
 
 def test_every_entry_of_the_protocol_can_be_shown() -> None:
-    for entry_class in m.Entry.__args__:  # type: ignore[attr-defined]
+    for entry_class in m.Entry.__args__:
         fields = {
             "headers": (),
             "keys": (b"k",),
@@ -382,10 +382,10 @@ def test_every_entry_of_the_protocol_can_be_shown() -> None:
             "service_name": "Obj",
             "signal": 1,
         }
-        wanted = entry_class.__struct_fields__[: len(entry_class.__struct_fields__)]
-        entry = entry_class(**{name: fields.get(name, 1) for name in wanted if name not in ("failure", "name")})
-        if isinstance(entry, m.CallCommand | m.OneWayCallCommand):
+        if entry_class in (m.CallCommand, m.OneWayCallCommand):
             continue  # their key is text; see above
+        names = set(entry_class.__struct_fields__) - {"failure", "name"}
+        entry = entry_class(**{name: fields.get(name, 1) for name in names})
         for lite in (True, False):
             assert json.loads(entry_json(entry, {}, SCHEMA, lite)), entry_class
 

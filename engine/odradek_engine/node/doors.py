@@ -11,8 +11,11 @@ from odradek_engine.admin.information import NodeInformation
 from odradek_engine.asgi import HttpServer
 from odradek_engine.ingress.limits import IngressLimits
 from odradek_engine.ingress.server import IngressServer
+from odradek_engine.node.figures import Figures
 from odradek_engine.node.node import Node
 from odradek_engine.observe.ingress import IngressCounters
+from odradek_engine.observe.metrics import Labels, Metrics
+from odradek_engine.observe.node_port import NodeIdentity, NodePort
 from odradek_engine.version import version
 
 CONNECTORS: Final = "odradek_connectors"
@@ -38,6 +41,7 @@ class Doors:
         self._node.readers = readers
         self._closing.push_async_callback(readers.stop)
         readers.refresh()
+        await self._open_node_port(readers)
 
     async def _open_ingress(self) -> None:
         config = self._node.config
@@ -59,6 +63,21 @@ class Doors:
         admin = HttpServer(app, "the admin API", "admin.bind-port")
         self._closing.push_async_callback(admin.stop, ANSWER_SECONDS)
         await admin.start(config.admin_ip, config.admin.bind_port)
+
+    async def _open_node_port(self, readers: Any) -> None:
+        config = self._node.config
+        addresses = {
+            "http-ingress-server": f"{config.ingress_ip}:{config.ingress.bind_port}",
+            "admin-api-server": f"{config.admin_ip}:{config.admin.bind_port}",
+            "message-fabric-server": f"{config.bind_ip}:{config.bind_port}",
+        }
+        metrics = Metrics(
+            Labels(config.cluster_name, config.node_name), self._counters, Figures(self._node, readers)
+        )
+        identity = NodeIdentity(config.cluster_name, config.node_name, addresses)
+        port = HttpServer(NodePort(identity, metrics, self._node.clock).app(), "the node port", "bind-port")
+        self._closing.push_async_callback(port.stop, ANSWER_SECONDS)
+        await port.start(config.bind_ip, config.bind_port)
 
     async def close(self) -> None:
         """Takes nothing new, and answers what runs until the deadline."""

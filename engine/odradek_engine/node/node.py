@@ -75,6 +75,13 @@ class Node:
         self._applications = Applications(applications, self._threads)
         self._on_failure = on_failure
         self._schema = EMPTY
+        now = self.clock.now_ms()
+        self._configured_clusters = {
+            cluster.name: KafkaCluster(
+                cluster.name, {"bootstrap.servers": ",".join(cluster.brokers), **cluster.properties}, now
+            )
+            for cluster in config.ingress.kafka_clusters
+        }
         self._clusters: dict[str, KafkaCluster] = {}
         self._subscriptions: dict[str, Subscription] = {}
         self.store: Store
@@ -205,7 +212,7 @@ class Node:
         self._schema = build_schema(
             (row for _, row in tables.services.rows()), (row for _, row in tables.deployments.rows()), self.config
         )
-        self._clusters = {row.name: row for _, row in tables.clusters.rows()}
+        self._clusters = self._configured_clusters | {row.name: row for _, row in tables.clusters.rows()}
         self._subscriptions = {row.id: row for _, row in tables.subscriptions.rows()}
         if self.readers is not None:
             self.readers.refresh()

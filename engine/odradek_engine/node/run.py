@@ -14,10 +14,12 @@ from odradek.endpoint import Application
 from odradek_engine.config import Config
 from odradek_engine.listening import CannotListen
 from odradek_engine.log.port import LogError
+from odradek_engine.log_output import BadLogFilter, set_up_logging
 from odradek_engine.node.applications import BadApplication, load_application
 from odradek_engine.node.doors import Doors
 from odradek_engine.node.identity import WrongDirectory
 from odradek_engine.node.node import Node
+from odradek_engine.node.watchdog import Watchdog
 from odradek_engine.replica.recovery import Deposed, PartitionHalted
 from odradek_engine.store.port import StoreError
 
@@ -25,6 +27,7 @@ _log = logging.getLogger(__name__)
 
 _SAID_IN_ONE_LINE = (
     BadApplication,
+    BadLogFilter,
     CannotListen,
     Deposed,
     LogError,
@@ -44,6 +47,7 @@ def run(config: Config, applications: Sequence[Path]) -> int:
     Raises `CannotRun` with one line for people where the node cannot start or go on.
     """
     try:
+        set_up_logging(config)
         loaded = [load_application(path) for path in applications]
         return _new_loop_runner().run(_serve(config, loaded))
     except _SAID_IN_ONE_LINE as error:
@@ -80,6 +84,7 @@ async def _serve(config: Config, applications: Sequence[Application]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
     async with contextlib.AsyncExitStack() as closing:
+        watchdog = Watchdog()
         node = Node(config, applications, stop)
         closing.push_async_callback(node.stop)
         await node.start()
@@ -87,6 +92,8 @@ async def _serve(config: Config, applications: Sequence[Application]) -> int:
         closing.push_async_callback(doors.close)
         await doors.open()
         _spare_the_collector()
+        watchdog.start()
+        closing.callback(watchdog.stop)
         _log.info("node %s is ready", config.node_name)
         error = await stopped
     if error is not None:

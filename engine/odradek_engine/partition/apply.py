@@ -46,7 +46,7 @@ def _invocation_completed(event: e.InvocationCompleted, tables: Tables) -> None:
     tables.statuses.put(event.invocation, None)
     tables.completions.put(event.invocation, event.completion)
     completion = event.completion
-    tables.expiry.put(keys.u64(completion.journal_expires_at) + event.invocation, completion.retained_bytes)
+    tables.put_expiry(keys.u64(completion.journal_expires_at) + event.invocation, completion.retained_bytes)
     tables.counters.put(RETAINED_BYTES, event.retained_total)
 
 
@@ -64,7 +64,7 @@ def _journal_forgotten(event: e.JournalForgotten, tables: Tables) -> None:
     _forget_journal(event.invocation, event.chunks, event.errors, tables)
     tables.completions.put(event.invocation, event.completion)
     tables.expiry.put(keys.u64(event.expired_at) + event.invocation, None)
-    tables.expiry.put(keys.u64(event.completion.expires_at) + event.invocation, event.completion.retained_bytes)
+    tables.put_expiry(keys.u64(event.completion.expires_at) + event.invocation, event.completion.retained_bytes)
     tables.counters.put(RETAINED_BYTES, event.retained_total)
 
 

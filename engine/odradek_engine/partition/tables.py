@@ -94,6 +94,8 @@ class Tables:
         self.inbox: Table[InboxEntry] = table("inbox", KEEP_ROWS)
         self.timers: Table[Timer] = table("timers")
         self.expiry: Table[int] = table("expiry")
+        self.expiry_from = b""
+        """No row of `expiry` stands before this key: what was deleted there need not be passed over again."""
         self.outbox: Table[PartitionMessage] = table("outbox")
         self.sequences: Table[int] = table("sequences", KEEP_ROWS)
         self.sources: Table[SourcePosition] = table("sources", KEEP_ROWS)
@@ -120,6 +122,11 @@ class Tables:
         if len(chunks) == 1:
             return chunks[0][1].entries
         return tuple(entry for _, chunk in chunks for entry in chunk.entries)
+
+    def put_expiry(self, key: bytes, retained_bytes: int) -> None:
+        """Adds to those that expire; for `apply` only."""
+        self.expiry.put(key, retained_bytes)
+        self.expiry_from = min(self.expiry_from, key)
 
     def append_journal(self, invocation: bytes, first_index: int, chunk: JournalChunk) -> None:
         """Adds a chunk at its index; for `apply` only."""

@@ -159,8 +159,11 @@ class Processor:
     # --- what its leader tells it ---
 
     def release(self, effects: list[AnyEffect], submission: Submission) -> None:
-        """A record is durable."""
-        self._release.carry_out(effects, submission)
+        """A record is durable; what one asker makes of its answer must not keep others from theirs."""
+        try:
+            self._release.carry_out(effects, submission)
+        except Exception:
+            _log.exception("partition %d: an effect of %s failed", self.partition, type(submission.command).__name__)
 
     def acknowledged(self) -> None:
         """Rows are pending."""

@@ -24,7 +24,7 @@ _SHARED_PAYLOAD: Final = 2
 
 
 class JournalRecord(msgspec.Struct, frozen=True, array_like=True):
-    """One record of a partition's journal: the `index`-th that the leader of `epoch` wrote since it announced itself."""
+    """A record of a partition's journal: the `index`-th that the leader of `epoch` wrote since it announced itself."""
 
     format: int
     announcement: bytes

@@ -12,8 +12,9 @@ from odradek_engine.partition.tables import RETAINED_BYTES
 def decide(d: Decision, _command: CleanUp) -> None:
     """Answers `NotCompleted` when there is more to do. What expires first goes first, also when room is short."""
     limits = d.surroundings.limits
-    batch = list(d.tables.expiry.rows(limit=limits.cleanup_batch))
+    batch = list(d.tables.expiry.rows(d.tables.expiry_from, limit=limits.cleanup_batch))
     for key, _ in batch:
+        d.tables.expiry_from = key
         expires_at = int.from_bytes(key[:8], "big")
         invocation = key[8:]
         too_large = (d.tables.counters.get(RETAINED_BYTES) or 0) > limits.retained_bytes

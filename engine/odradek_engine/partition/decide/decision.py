@@ -28,7 +28,7 @@ class Limits(msgspec.Struct, frozen=True):
     eager_state_bytes: int = 32 * 1024 * 1024
     payload_bytes: int = 32 * 1024 * 1024
     retained_bytes: int = 256 * 1024 * 1024
-    cleanup_batch: int = 500
+    cleanup_batch: int = 100
 
 
 class Surroundings(msgspec.Struct, frozen=True):
