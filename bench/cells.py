@@ -83,7 +83,7 @@ def _cell(server: Server, plan: CellPlan, workload: Workload, clients: int) -> C
         cpu_us={name: ns / 1000 / measured.requests for name, ns in used.items()},
         floor_ratio=None,
     )
-    plan.note(f"{workload.name}, {clients} clients: p50 {cell.p50_ms:.2f} ms, {cell.per_second:,.0f}/s")
+    plan.note(f"{workload.name} at {clients}: p50 {cell.p50_ms:.2f} ms, {cell.per_second:,.0f}/s")
     return cell
 
 

@@ -9,14 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
-from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # its names come from private ones
 from rocksdict import Options, Rdict
 
+from bench.broker import create_topic
 from odradek_engine.log.kafka_settings import JOURNAL_DELIVERY_TIMEOUT_MS, KafkaSettings
-from odradek_engine.log.kafka_topics import replication_for
 
 RECORD = bytes(300)
-METADATA_SECONDS_MAX = 10.0
 
 Write = Callable[[], None]
 """Returns when one record is durable."""
@@ -80,7 +78,7 @@ def embedded_write(directory: Path) -> Iterator[tuple[Floor, Write]]:
 def kafka_write(brokers: str, topic: str) -> Iterator[tuple[Floor, Write]]:
     """One idempotent `acks=all` produce with the journal's own settings, in the leanest loop there is."""
     settings = KafkaSettings(brokers)
-    _create_topic(AdminClient({**settings.admin()}), topic)
+    create_topic(brokers, topic, partitions=1)
     producer = Producer(settings.producer(JOURNAL_DELIVERY_TIMEOUT_MS))
     delivered: list[KafkaError | None] = []
 
@@ -96,9 +94,3 @@ def kafka_write(brokers: str, topic: str) -> Iterator[tuple[Floor, Write]]:
             raise KafkaException(error)
 
     yield Floor("one acks=all idempotent produce, 300 B"), write
-
-
-def _create_topic(admin: AdminClient, topic: str) -> None:
-    brokers = len(admin.list_topics(timeout=METADATA_SECONDS_MAX).brokers)
-    replication, _ = replication_for(brokers, None)
-    admin.create_topics([NewTopic(topic, 1, replication)])[topic].result()

@@ -12,10 +12,25 @@ MAIN = "main"
 """The thread that a process began with: in a node, the loop's."""
 
 
+def family(process_ids: Iterable[int]) -> list[int]:
+    """These processes and all that they have started; they alone where that is unknown."""
+    found = list(process_ids)
+    for process_id in found:
+        for task in PROC.glob(f"{process_id}/task/*"):
+            try:
+                found += [int(child) for child in (task / "children").read_text().split()]
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+    return found
+
+
 def cpu_ns_by_thread(process_ids: Iterable[int]) -> Mapping[str, int]:
-    """CPU so far in nanoseconds, by the threads' names without their numbers; empty where it is unknown."""
+    """CPU so far in nanoseconds of processes and what they started, by the threads' names without their numbers.
+
+    Empty where it is unknown.
+    """
     used: Counter[str] = Counter()
-    for process_id in process_ids:
+    for process_id in family(process_ids):
         for task in PROC.glob(f"{process_id}/task/*"):
             try:
                 name = (task / "comm").read_text().strip().rstrip("0123456789")
@@ -32,9 +47,9 @@ def cpu_since(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, 
 
 
 def resident_bytes(process_ids: Iterable[int]) -> int | None:
-    """Memory that the processes hold together; None where it is unknown."""
+    """Memory that processes and what they started hold together; None where it is unknown."""
     pages = 0
-    for process_id in process_ids:
+    for process_id in family(process_ids):
         try:
             pages += int((PROC / str(process_id) / "statm").read_text().split()[1])
         except FileNotFoundError:

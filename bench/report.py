@@ -75,8 +75,8 @@ def _run(run: Run, peers: Sequence[Run]) -> Iterator[str]:
         yield _events(run, peers)
     if run.soak:
         yield from map(described, run.soak.samples)
-        yield f"in the second half: {_per_call(run.soak.resident_bytes_per_call)} of memory, "
-        yield f"{_per_call(run.soak.disk_bytes_per_call)} of disk"
+        memory, disk = (_per_call(s) for s in (run.soak.resident_bytes_per_call, run.soak.disk_bytes_per_call))
+        yield f"in the second half: {memory} of memory, {disk} of disk"
 
 
 def _cell(cell: Cell, peers: Sequence[Run]) -> list[str]:
@@ -91,8 +91,9 @@ def _cell(cell: Cell, peers: Sequence[Run]) -> list[str]:
 
 
 def _cpu(cpu_us: dict[str, float]) -> list[str]:
-    """CPU of the main thread and of all threads, empty where it is unknown."""
-    return [f"{cpu_us[MAIN]:,.0f}", f"{sum(cpu_us.values()):,.0f}"] if MAIN in cpu_us else ["", ""]
+    """CPU of the main threads and of all threads, empty where it is unknown."""
+    main = f"{cpu_us[MAIN]:,.0f}" if MAIN in cpu_us else ""
+    return [main, f"{sum(cpu_us.values()):,.0f}" if cpu_us else ""]
 
 
 def _events(run: Run, peers: Sequence[Run]) -> str:
@@ -100,8 +101,8 @@ def _events(run: Run, peers: Sequence[Run]) -> str:
     assert events is not None
     right = "each counted once" if events.sum_found == events.sum_expected else "WRONG SUM"
     text = f"{events.events:,} events into objects: {events.per_second:,.0f}/s, {right}"
-    main, everything = _cpu(events.cpu_us)
-    text += f", CPU of an event: loop {main} us, all {everything} us" if main else ""
+    if events.cpu_us:
+        text += f", {sum(events.cpu_us.values()):,.0f} us of CPU each"
     for peer in peers:
         if peer.events:
             text += f", {_ratio(events.per_second, peer.events.per_second)} of {peer.server}"

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from confluent_kafka import Producer
+from confluent_kafka import KafkaException
 
 from bench.admin import AdminFailed, Event
+from bench.broker import produce
 from bench.cells import CellPlan, measure_cells
 from bench.events import make_events, measure_events
 from bench.floors import Floor, Write, embedded_write, kafka_write
@@ -25,9 +26,8 @@ from bench.workloads import EVENTS, chosen
 
 PEER_EVENTS_MAX = 20_000
 """At the peer's rate all of them would take minutes; the rate is what is compared."""
-FLUSH_SECONDS_MAX = 60.0
 
-FAILURES = (AdminFailed, DidNotStart, LoadFailed)
+FAILURES = (AdminFailed, DidNotStart, KafkaException, LoadFailed)
 """They end the measurements of a server; what was measured before stays."""
 
 
@@ -69,7 +69,7 @@ class Session:
                 if EVENTS in self._options.only and brokers:
                     topic = f"{self.prefix}.peer-events"
                     events = make_events(min(self._options.events, PEER_EVENTS_MAX))
-                    _produce(brokers, topic, events)
+                    produce(brokers, topic, events)
                     run = self._events(server, run, f"kafka://{KAFKA_CLUSTER}/{topic}", events)
         except FAILURES as error:
             return replace(run, failure=str(error))
@@ -101,12 +101,3 @@ def noting(run: Run) -> Callable[[str], None]:
         print(f"{run.title}: {text}", file=sys.stderr, flush=True)
 
     return note
-
-
-def _produce(brokers: str, topic: str, events: list[Event]) -> None:
-    producer = Producer({"bootstrap.servers": brokers, "partitioner": "murmur2_random", "log_level": 0})
-    for key, value in events:
-        producer.produce(topic, str(value), key)
-        producer.poll(0)
-    if producer.flush(FLUSH_SECONDS_MAX):
-        raise TimeoutError(f"the events did not all reach {topic}")

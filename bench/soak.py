@@ -14,8 +14,8 @@ from bench.workloads import Workload
 CALLS = 1_000_000
 SAMPLES = 10
 CLIENTS = 64
-SECONDS_MAX = 3600.0
-"""For the calls of one workload between two samples."""
+FIRST_PER_SECOND = 2_000
+"""What a workload is taken to reach before it was measured once."""
 
 
 @dataclass(frozen=True)
@@ -29,21 +29,23 @@ class SoakPlan:
 
 
 def measure_soak(server: Server, plan: SoakPlan) -> Soak:
-    """Makes the calls and samples the server's size ten times. Raises `LoadFailed`."""
-    share = max(1, plan.calls // SAMPLES // len(plan.workloads))
+    """Makes the calls, or some more, and samples the server's size about ten times. Raises `LoadFailed`."""
+    share = plan.calls / SAMPLES / len(plan.workloads)
+    per_second = dict.fromkeys(plan.workloads, float(FIRST_PER_SECOND))
     samples = [_sample(server, 0, 0.0)]
     failed = 0
     while samples[-1].calls < plan.calls:
-        calls, seconds = samples[-1].calls, 0.0
-        made = 0
+        made, seconds = 0, 0.0
         for workload in plan.workloads:
-            measured = plan.generate(Load(HOST, server.ingress_port, workload, CLIENTS, SECONDS_MAX, share))
+            load = Load(HOST, server.ingress_port, workload, CLIENTS, share / per_second[workload])
+            measured = plan.generate(load)
+            per_second[workload] = measured.per_second
             made += measured.requests
             seconds += measured.seconds
             failed += measured.failed
-        samples.append(_sample(server, calls + made, made / seconds))
+        samples.append(_sample(server, samples[-1].calls + made, made / seconds))
         plan.note(described(samples[-1]))
-    return _judged(failed, tuple(samples))
+    return judged(failed, tuple(samples))
 
 
 def described(sample: Sample) -> str:
@@ -57,7 +59,7 @@ def _sample(server: Server, calls: int, per_second: float) -> Sample:
     return Sample(calls, per_second, resident_bytes(server.process_ids), disk_bytes(server.data))
 
 
-def _judged(failed: int, samples: tuple[Sample, ...]) -> Soak:
+def judged(failed: int, samples: tuple[Sample, ...]) -> Soak:
     later = samples[len(samples) // 2 :]
     disk = [(float(sample.calls), float(sample.disk_bytes)) for sample in later]
     memory = [(float(s.calls), float(s.resident_bytes)) for s in later if s.resident_bytes is not None]

@@ -14,6 +14,7 @@ import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import cast
 
 import httptools
 
@@ -39,20 +40,15 @@ def run(load: Load) -> Measured:
 class Tally:
     """What all clients together have sent and got."""
 
-    def __init__(self, requests: list[bytes], limit: int | None) -> None:
+    def __init__(self, requests: list[bytes]) -> None:
         self.latencies_ns: list[int] = []
         self.failed = 0
         self.over = False
         self._requests = requests
-        self._left = limit
         self._random = random.Random(len(requests))
 
     def next_request(self) -> bytes | None:
-        """The next request to send; None if there is none."""
-        if self._left is not None:
-            if self._left == 0:
-                self.over = True
-            self._left -= 1
+        """The next request to send; None when the time is over."""
         return None if self.over else self._random.choice(self._requests)
 
 
@@ -67,8 +63,7 @@ class Client(asyncio.Protocol):
         self._waiting = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by inheritance
 
     def start(self) -> None:
         """Sends the first request."""
@@ -113,7 +108,7 @@ def _encoded(load: Load) -> list[bytes]:
 
 async def _drive(load: Load) -> dict[str, float]:
     loop = asyncio.get_running_loop()
-    tally = Tally(_encoded(load), load.requests)
+    tally = Tally(_encoded(load))
     async with asyncio.timeout(START_SECONDS_MAX):
         made = [await loop.create_connection(lambda: Client(tally), load.host, load.port) for _ in range(load.clients)]
     clients = [client for _, client in made]

@@ -17,14 +17,13 @@ class LoadFailed(Exception):
 
 @dataclass(frozen=True)
 class Load:
-    """`workload` by so many clients at once, for so many seconds, or until `requests` were sent if that is sooner."""
+    """`workload` by so many clients at once, for so many seconds."""
 
     host: str
     port: int
     workload: Workload
     clients: int
     seconds: float
-    requests: int | None = None
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ from bench.load.plan import REQUEST_SECONDS_MAX, Load, LoadFailed, Measured, chi
 
 _SCRIPT = string.Template("""
 local requests = {}
-local left = $requests
 
 function init(args)
   wrk.headers["content-type"] = "application/json"
@@ -28,8 +27,6 @@ function init(args)
 end
 
 function request()
-  left = left - 1
-  if left == 0 then wrk.thread:stop() end
   return requests[math.random(#requests)]
 end
 
@@ -41,15 +38,12 @@ function done(summary, latency)
 end
 """)
 
-NO_LIMIT = -1
-
 
 def run(load: Load) -> Measured:
     """Runs a load; whole seconds, at least one, as wrk knows no others. Raises `LoadFailed`."""
     seconds = max(1, math.ceil(load.seconds))
-    limit = NO_LIMIT if load.requests is None else load.requests
     workload = load.workload
-    script = _SCRIPT.substitute(keys=workload.keys, path=workload.path, body=workload.body, requests=limit)
+    script = _SCRIPT.substitute(keys=workload.keys, path=workload.path, body=workload.body)
     cpu = children_cpu_seconds()
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
         file.write(script)

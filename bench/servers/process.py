@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
+import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -45,7 +48,12 @@ def running(
     output.parent.mkdir(parents=True, exist_ok=True)
     with output.open("wb") as log:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=inherited | dict(environment or {})
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=inherited | dict(environment or {}),
+            preexec_fn=_die_with_parent,
         )
     try:
         _wait_until_ready(process, output, ready_url)
@@ -57,6 +65,13 @@ def running(
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def _die_with_parent() -> None:
+    """Has Linux kill this process when its parent is killed; all other ends are in the parent's hands."""
+    if sys.platform == "linux":
+        set_parent_death_signal = 1
+        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], output: Path, url: str) -> None:

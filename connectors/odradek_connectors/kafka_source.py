@@ -12,13 +12,13 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from odradek_connectors.backoff import Backoff
+from odradek_connectors.entrance import Entrance
 from odradek_connectors.intake import Intake
 from odradek_connectors.kafka_group import GroupMember, PartitionBatch
 from odradek_connectors.kafka_properties import admin_settings, brokers_of, consumer_properties
 from odradek_connectors.progress import COMMIT_SECONDS, Progress
 from odradek_connectors.reports import Health
 from odradek_connectors.sources import DRAIN_SECONDS, SourceFailure, check_topic, finish, lag_of, skip_deleted
-from odradek_engine.gateway import Gateway
 from odradek_engine.log.kafka_admin import EARLIEST, LATEST, KafkaAdmin
 from odradek_engine.log.port import LogError, TopicInfo, UnknownTopic
 from odradek_engine.model.rows import KafkaCluster, Subscription
@@ -45,13 +45,13 @@ class KafkaSource:
 
     def __init__(
         self,
-        gateway: Gateway,
+        entrance: Entrance,
         subscription: Subscription,
         cluster: KafkaCluster,
         progress: Progress,
         health: Health,
     ) -> None:
-        self._gateway = gateway
+        self._entrance = entrance
         self._subscription = subscription
         self._progress = progress
         self._health = health
@@ -95,7 +95,7 @@ class KafkaSource:
         for partition, offset in committed.items():
             start = self._progress.start_of(partition, offset)
             starts[partition] = start
-            assigned = _Assigned(Intake(self._gateway, self._subscription, partition, start, self._health))
+            assigned = _Assigned(Intake(self._entrance, self._subscription, partition, start, self._health))
             assigned.task = self._tasks.create_task(self._feed(assigned))
             self._assigned[partition] = assigned
         self._health.well("connection")

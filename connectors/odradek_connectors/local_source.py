@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Final
 
 from odradek_connectors.backoff import Backoff
+from odradek_connectors.entrance import Entrance
 from odradek_connectors.intake import Intake
 from odradek_connectors.progress import Progress
 from odradek_connectors.reports import Health
 from odradek_connectors.sources import check_topic, finish, lag_of, skip_deleted
-from odradek_engine.gateway import Gateway
 from odradek_engine.log.port import LogError, LogUnavailable, OffsetOutOfRange
 from odradek_engine.model.rows import Subscription
 
@@ -24,9 +24,9 @@ TOPIC_CHECK_SECONDS: Final = 10.0
 class LocalSource:
     """All partitions of one topic, each read by a task of its own."""
 
-    def __init__(self, gateway: Gateway, subscription: Subscription, progress: Progress, health: Health) -> None:
-        self._gateway = gateway
-        self._log = gateway.log
+    def __init__(self, entrance: Entrance, subscription: Subscription, progress: Progress, health: Health) -> None:
+        self._entrance = entrance
+        self._log = entrance.gateway.log
         self._subscription = subscription
         self._progress = progress
         self._health = health
@@ -40,7 +40,7 @@ class LocalSource:
             while True:
                 for partition in range(len(self._intakes), partitions):
                     start = self._progress.start_of(partition)
-                    intake = Intake(self._gateway, self._subscription, partition, start, self._health)
+                    intake = Intake(self._entrance, self._subscription, partition, start, self._health)
                     self._intakes[partition] = intake
                     tasks.create_task(self._keep_reading(intake))
                 await asyncio.sleep(TOPIC_CHECK_SECONDS)

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from odradek_connectors.backoff import LONGEST_SECONDS, Backoff
+from odradek_connectors.entrance import Entrance
 from odradek_connectors.local_source import LocalSource
 from odradek_connectors.progress import CommittedOffsets, Progress
 from odradek_connectors.reports import Health, SubscriptionReport
@@ -46,6 +47,7 @@ class Subscriptions:
 
     def __init__(self, gateway: Gateway, committed: CommittedOffsets) -> None:
         self._gateway = gateway
+        self._entrance = Entrance(gateway)
         self._committed = committed
         self._running: dict[str, _Running] = {}
         self._stopping: set[asyncio.Task[None]] = set()
@@ -129,12 +131,12 @@ class Subscriptions:
         subscription, cluster = running.wanted
         progress = Progress(self._gateway, subscription, self._committed, running.health)
         if subscription.cluster == LOCAL_CLUSTER:
-            return LocalSource(self._gateway, subscription, progress, running.health)
+            return LocalSource(self._entrance, subscription, progress, running.health)
         if cluster is None:
             raise SourceFailure(f"the Kafka cluster '{subscription.cluster}' is not registered; create it to go on")
         from odradek_connectors.kafka_source import KafkaSource
 
-        return KafkaSource(self._gateway, subscription, cluster, progress, running.health)
+        return KafkaSource(self._entrance, subscription, cluster, progress, running.health)
 
 
 def _cause(error: Exception) -> Exception:

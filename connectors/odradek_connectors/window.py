@@ -8,8 +8,8 @@ never begins beyond the oldest record that was not.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, Protocol
 
 import msgspec
 
@@ -31,39 +31,41 @@ class WindowLimits(msgspec.Struct, frozen=True):
     bytes: int = BYTES_MAX
 
 
+class WindowOwner(Protocol):
+    """Who hears what becomes of the records."""
+
+    def answered(self) -> None:
+        """A record that was sent has its answer, whichever."""
+
+    def moved(self, count: int) -> None:
+        """So many more records are behind `Window.committable`."""
+
+    def broken(self, record: Record, refused: Refused) -> None:
+        """A record was refused: nothing more should be sent until `Window.begin_again`."""
+
+
 class Slot:
-    """A record in the window, and the reply to the command that carries it."""
+    """A record in the window, and the reply to the command that carries it. `stale`: its answer does not count."""
 
-    __slots__ = ("_answer", "record", "size", "taken")
+    __slots__ = ("_window", "record", "size", "stale", "taken")
 
-    def __init__(self, record: Record, size: int, answer: Callable[[Slot, AnyOutcome], None]) -> None:
+    def __init__(self, record: Record, size: int, window: Window) -> None:
         self.record = record
         self.size = size
         self.taken = False
-        self._answer: Callable[[Slot, AnyOutcome], None] | None = answer
+        self.stale = False
+        self._window = window
 
     def __call__(self, outcome: AnyOutcome) -> None:
         """The outcome of the record's command."""
-        if self._answer is not None:
-            self._answer(self, outcome)
-
-    def disconnect(self) -> None:
-        """The outcome does not matter any more."""
-        self._answer = None
+        self._window.answer(self, outcome)
 
 
 class Window:
-    """What was read of one source partition and is not yet taken, in order.
+    """What was read of one source partition and is not yet taken, in order."""
 
-    `moved` is called with a count when that many more records are behind `committable`; `broken` when a record was
-    refused: nothing more should be sent until `begin_again`.
-    """
-
-    def __init__(
-        self, start: int, moved: Callable[[int], None], broken: Callable[[Record, Refused], None], limits: WindowLimits
-    ) -> None:
-        self._moved = moved
-        self._broken = broken
+    def __init__(self, start: int, owner: WindowOwner, limits: WindowLimits) -> None:
+        self._owner = owner
         self._limits = limits
         self._slots: deque[Slot] = deque()
         self._unsent: deque[Slot] = deque()
@@ -105,12 +107,11 @@ class Window:
 
     def add(self, records: Sequence[Record]) -> None:
         """Records that were read, in order; those that were added before are left out."""
-        answered = self._answered
         for record in records:
             if record.offset < self._position:
                 continue
             size = RECORD_OVERHEAD_BYTES + len(record.value or b"") + len(record.key or b"")
-            slot = Slot(record, size, answered)
+            slot = Slot(record, size, self)
             self._slots.append(slot)
             self._unsent.append(slot)
             self._bytes += size
@@ -131,8 +132,8 @@ class Window:
         self._unsent.clear()
         for at, slot in enumerate(self._slots):
             if not slot.taken:
-                slot.disconnect()
-                again = Slot(slot.record, slot.size, self._answered)
+                slot.stale = True
+                again = Slot(slot.record, slot.size, self)
                 self._slots[at] = again
                 self._unsent.append(again)
 
@@ -143,21 +144,23 @@ class Window:
         self._position = self._unsent[0].record.offset
         while self._slots and self._slots[-1].record.offset >= self._position:
             dropped = self._slots.pop()
-            dropped.disconnect()
+            dropped.stale = True
             self._bytes -= dropped.size
         self._unsent.clear()
 
-    def _answered(self, slot: Slot, outcome: AnyOutcome) -> None:
-        if slot.taken:
+    def answer(self, slot: Slot, outcome: AnyOutcome) -> None:
+        """The outcome of a record's command."""
+        self._owner.answered()
+        if slot.taken or slot.stale:
             return
         if isinstance(outcome, Done):
             slot.taken = True
             if slot is self._slots[0]:
-                self._moved(self._drop_taken())
+                self._owner.moved(self._drop_taken())
         elif not self.is_broken:
             self.is_broken = True
             refusal = outcome if isinstance(outcome, Refused) else Refused(500, f"unexpected answer {outcome!r}")
-            self._broken(slot.record, refusal)
+            self._owner.broken(slot.record, refusal)
 
     def _drop_taken(self) -> int:
         slots = self._slots

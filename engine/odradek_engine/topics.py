@@ -31,7 +31,9 @@ RANGES_REMEMBERED: Final = 1000
 """How many gaps a producer's numbers may have."""
 SCANS_AT_ONCE: Final = 4
 SCAN_RECORDS: Final = 1000
-SCAN_WAIT_MS: Final = 1000
+SCAN_WAIT_MS: Final = 2000
+SCAN_EMPTY_READS: Final = 2
+"""So often nothing may come before the end although the log answers: what is left are offsets without a record."""
 CLOCK_TOLERANCE_MS: Final = 5 * 60 * 1000
 """How much a producer's clock may differ from the log's."""
 STICKY_RECORDS: Final = 1000
@@ -210,12 +212,17 @@ class TopicProducers:
 
     async def _scan_partition(self, topic: str, partition: int, start: int, mark: bytes, known: SequenceSet) -> None:
         end = await self._log.end_offset(topic, partition)
-        while start < end:
+        empty_reads = 0
+        while start < end and empty_reads < SCAN_EMPTY_READS:
             reader = await self._log.reader(topic, partition, start)
             try:
                 while start < end:
                     records = await reader.read(SCAN_RECORDS, SCAN_WAIT_MS)
-                    start = records[-1].offset + 1 if records else end
+                    if not records:
+                        empty_reads += 1
+                        await self._log.end_offset(topic, partition)
+                        break
+                    start = records[-1].offset + 1
                     for record in records:
                         _note(record, mark, known)
             except OffsetOutOfRange:

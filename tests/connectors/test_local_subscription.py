@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import uuid
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,11 @@ from doomed_node import run_until_killed
 
 from odradek.protocol.messages import Header
 from odradek_connectors import open_subscriptions
+from odradek_connectors.entrance import RECORDS_UNDER_WAY_MAX
 from odradek_connectors.subscriptions import Subscriptions
 from odradek_engine.log.embedded import EmbeddedLog, open_embedded_log
+from odradek_engine.log.kafka import connect_kafka_log
+from odradek_engine.log.kafka_settings import KafkaSettings
 from odradek_engine.log.port import NewRecord
 from odradek_engine.model.commands import Ingest
 from odradek_engine.model.outcomes import Refused
@@ -233,16 +237,17 @@ def test_what_is_under_way_is_bounded_and_an_overloaded_node_is_asked_again(tmp_
     async def scenario(bench: Bench) -> None:
         bench.gateway.capacity = 20
         bench.gateway.holding = True
-        await bench.produce(0, 1_500)
+        for partition in range(SOURCE_PARTITIONS):
+            await bench.produce(partition, 1_500)
         bench.subscribe()
         await until(lambda: bench.gateway.overloads > 2)
         assert len(bench.gateway.queue) == 20
         bench.gateway.capacity = 100_000
-        await until(lambda: len(bench.gateway.queue) == 512)
+        await until(lambda: len(bench.gateway.queue) == RECORDS_UNDER_WAY_MAX)
         assert (await bench.subscriptions.lag("sub_1") or {})[0] == (0, 1_500)
         bench.gateway.holding = False
         bench.gateway.take_turn()
-        await bench.all_taken({0: 1_500})
+        await bench.all_taken(dict.fromkeys(range(SOURCE_PARTITIONS), 1_500))
         assert bench.targets.repeats == 0
 
     on_bench(tmp_path, scenario)
@@ -372,3 +377,28 @@ def test_an_unknown_cluster_is_reported(tmp_path: Path) -> None:
 
 def _fields(row: Any) -> dict[str, Any]:
     return {field: getattr(row, field) for field in row.__struct_fields__}
+
+
+@pytest.mark.kafka
+def test_a_log_on_kafka_is_read_the_same_way(kafka_bootstrap: str) -> None:
+    async def play() -> None:
+        log = await connect_kafka_log(KafkaSettings(kafka_bootstrap))
+        name = f"payments-{uuid.uuid4().hex[:8]}"
+        topic = await log.create_topic(name, 2)
+        for partition in (0, 1):
+            await log.append(name, partition, [NewRecord(b"%d" % at, b"key-%d" % (at % 17)) for at in range(1_000)])
+        await log.delete_before(name, 1, 300)
+        gateway = FakeGateway(log)
+        gateway.subscriptions["sub_1"] = subscription(topic.id, topic=name)
+        subscriptions = open_subscriptions(gateway, gateway.committed)
+        subscriptions.refresh()
+        targets = gateway.targets
+        await until(lambda: len(targets.taken) == 1_700)
+        assert sorted(targets.offsets(0)) == list(range(1_000))
+        assert sorted(targets.offsets(1)) == list(range(300, 1_000))
+        assert subscriptions.reports()[0].counters.lost == 300
+        assert await subscriptions.lag("sub_1") == {0: (1_000, 1_000), 1: (1_000, 1_000)}
+        await subscriptions.stop()
+        await log.close()
+
+    asyncio.run(play())

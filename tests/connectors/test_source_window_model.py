@@ -25,12 +25,19 @@ class Owner:
     """One reader of the source partition: its window, and a first-in-first-out way to each target partition."""
 
     def __init__(self, start: int) -> None:
-        self.window = Window(start, lambda count: None, self._broke, LIMITS)
+        self.window = Window(start, self, LIMITS)
         self.ways: dict[int, deque[tuple[Ingest, Slot]]] = {target: deque() for target in range(PARTITIONS)}
-        self.broken: list[Refused] = []
+        self.answers = 0
+        self.behind = 0
 
-    def _broke(self, record: Record, refused: Refused) -> None:
-        self.broken.append(refused)
+    def answered(self) -> None:
+        self.answers += 1
+
+    def moved(self, count: int) -> None:
+        self.behind += count
+
+    def broken(self, record: Record, refused: Refused) -> None:
+        assert self.window.is_broken
 
 
 class SourcePartition(RuleBasedStateMachine):

@@ -11,6 +11,8 @@ from functools import partial
 import httpx
 import pytest
 from fakes_http import FakeGateway, echo, ingress, speak, until
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from odradek_engine.ingress.limits import IngressLimits
 from odradek_engine.ingress.server import IngressServer
@@ -56,6 +58,20 @@ def test_a_request_in_single_bytes() -> None:
     assert bodies(gateway) == [b"abc"]
 
 
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(1, 400), max_size=12), st.booleans())
+def test_any_cut_of_the_bytes_means_the_same(lengths: list[int], chunked: bool) -> None:
+    last = POST_RAW + CLOSE + b"transfer-encoding: chunked\r\n\r\n2\r\nde\r\n1\r\nf\r\n0\r\n\r\n"
+    requests = post(b"abc") + post(b"") + b"GET /Svc/noin HTTP/1.1\r\n\r\n" + (last if chunked else post(b"def", CLOSE))
+    parts = []
+    for length in lengths:
+        parts.append(requests[:length])
+        requests = requests[length:]
+    answers, gateway = exchange(*parts, requests)
+    assert statuses(answers) == [200] * 4
+    assert bodies(gateway) == [b"abc", b"", b"", b"def"]
+
+
 def test_a_chunked_body() -> None:
     answers, gateway = exchange(
         POST_RAW + CLOSE + b"transfer-encoding: chunked\r\n\r\n3\r\nabc\r\n", b"2\r\nde\r\n", b"0\r\n\r\n"
@@ -93,6 +109,12 @@ def test_a_bounded_number_of_pipelined_requests_runs_at_a_time() -> None:
             assert statuses(await answers) == [200] * 8
 
     asyncio.run(scenario())
+
+
+def test_thousands_of_pipelined_requests_that_are_answered_at_once() -> None:
+    count = 10_000
+    answers, _ = exchange(b"GET /x HTTP/1.1\r\n\r\n" * count + b"GET /x HTTP/1.1\r\nconnection: close\r\n\r\n")
+    assert statuses(answers) == [400] * (count + 1)
 
 
 def test_an_error_waits_for_the_answers_before_it() -> None:
@@ -149,6 +171,19 @@ def test_an_offered_upgrade_is_not_taken() -> None:
     answers, gateway = exchange(upgrade + post(b"after", CLOSE))
     assert statuses(answers) == [200, 200]
     assert bodies(gateway) == [b"", b"after"]
+
+
+def test_an_offered_upgrade_with_a_body_is_not_taken_either() -> None:
+    upgrade = post(b"abc", b"connection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABk\r\n")
+    answers, gateway = exchange(upgrade + post(b"after", CLOSE))
+    assert statuses(answers) == [200, 200]
+    assert bodies(gateway) == [b"abc", b"after"]
+
+
+def test_no_tunnel_is_on_offer() -> None:
+    answers, gateway = exchange(b"CONNECT h:1 HTTP/1.1\r\nconnection: close\r\n\r\n")
+    assert statuses(answers) == [400]
+    assert not gateway.commands
 
 
 def test_the_whole_url_as_target() -> None:
@@ -259,6 +294,29 @@ def test_a_head_beyond_the_limit(head: bytes) -> None:
 def test_a_head_without_end_is_refused() -> None:
     answers, _ = exchange(b"GET /Svc/noin HTTP/1.1\r\nx: ", *[b"a" * 65_536] * 12)
     assert statuses(answers) == [431]
+
+
+@pytest.mark.parametrize("trailer", [b"x: a\r\n" * 30_000, b"x: " + b"a" * 1_000_000])
+def test_what_follows_a_chunked_body_is_bounded(trailer: bytes) -> None:
+    cut = len(trailer) // 3
+    answers, gateway = exchange(
+        POST_RAW + b"transfer-encoding: chunked\r\n\r\n1\r\na\r\n0\r\n",
+        trailer[:cut],
+        trailer[cut : 2 * cut],
+        trailer[2 * cut :],
+    )
+    assert statuses(answers) == [431]
+    assert not gateway.commands
+
+
+def test_what_follows_a_chunked_body_is_dropped() -> None:
+    answers, gateway = exchange(
+        POST_RAW + CLOSE + b"transfer-encoding: chunked\r\n\r\n1\r\na\r\n0\r\nx-late: 1\r\n\r\n"
+    )
+    assert statuses(answers) == [200]
+    (command,) = gateway.commands
+    assert isinstance(command, Invoke)
+    assert all(header.key != "x-late" for header in command.input.headers)
 
 
 def test_all_incoming_bodies_together_are_bounded() -> None:

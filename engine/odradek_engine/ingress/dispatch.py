@@ -15,8 +15,8 @@ import httptools
 import msgspec
 
 from odradek_engine.gateway import Gateway, Overloaded
+from odradek_engine.ingress.exchange import Exchange, Request
 from odradek_engine.ingress.limits import IngressLimits
-from odradek_engine.ingress.protocol import Exchange, Request
 from odradek_engine.ingress.requests import (
     Head,
     HeaderReader,
@@ -188,6 +188,7 @@ class Dispatcher:
         begun = self._gateway.clock.monotonic()
         self._gateway.submit(command, partial(self._reply, render, exchange, head.origin, counters, handler, begun))
         self._counters.running += 1
+        exchange.forget_request()
 
     def _reply(
         self,
@@ -224,7 +225,10 @@ def _cors_of(request: Request) -> bytes:
 
 def _origin_form(target: bytes) -> str:
     """Path and query; a proxy may have sent the whole URL."""
-    if not target.startswith(b"/"):
-        url = httptools.parse_url(target)
-        target = (url.path or b"/") + (b"?" + url.query if url.query else b"")
-    return target.decode("ascii")
+    try:
+        if not target.startswith(b"/"):
+            url = httptools.parse_url(target)
+            target = (url.path or b"/") + (b"?" + url.query if url.query else b"")
+        return target.decode("ascii")
+    except (httptools.HttpParserInvalidURLError, UnicodeDecodeError):
+        raise RequestError(400, f"bad path: {target.decode('ascii', 'backslashreplace')}") from None

@@ -15,12 +15,12 @@ class IngressLimits(msgspec.Struct, frozen=True, kw_only=True):
     buffered_body_bytes: int = 1024 * MIB
     """All bodies that are still coming in, together; beyond it 503."""
     head_bytes: int = 64 * 1024
-    """Request line and headers; beyond it 431."""
+    """Request line and headers; beyond it 431. A head that does not end is held up to this and one read more."""
     headers: int = 256
     """Headers of a request; beyond it 431."""
     connections: int = 16_384
     """Open connections; further ones get 503 and are closed."""
-    pipelined: int = 64
+    pipelined: int = 16
     """Requests of one connection that run at a time; further ones wait, and reading stops meanwhile."""
     concurrent_requests: int | None = None
     """Requests of all connections that run at a time; beyond it 429."""

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
 from http import HTTPStatus
-from typing import Final, TypeAlias, cast
+from typing import Final, cast
 
 import httptools
-import msgspec
 
-from odradek_engine.ingress.limits import IngressLimits
+from odradek_engine.ingress.connections import Connections
+from odradek_engine.ingress.exchange import Exchange, Request
 from odradek_engine.ingress.responses import (
     BODY_TOO_LARGE,
     HEAD_TOO_LARGE,
@@ -26,92 +25,17 @@ from odradek_engine.ingress.responses import (
     TOO_SLOW,
     Response,
 )
-from odradek_engine.observe.ingress import IngressCounters
 
+_HEADER_OVERHEAD_BYTES: Final = 4
 _SEPARATE_WRITE_BYTES: Final = 64 * 1024
 """A larger body is not copied behind its head."""
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _CLOSE: Final = b"connection: close\r\n"
 _KEEP_ALIVE: Final = b"connection: keep-alive\r\n"
+_UPGRADE_HEADERS: Final = (b"upgrade", b"http2-settings", b"expect")
+"""Of a request that offers another protocol; no other is spoken here."""
 _WITHOUT_BODY: Final = (204, 304)
 _STATUS_LINES: Final = {int(status): f"HTTP/1.1 {int(status)} {status.phrase}\r\n".encode() for status in HTTPStatus}
-
-
-class Request(msgspec.Struct, gc=False):
-    """A whole request. Header names are in lower case."""
-
-    method: bytes
-    target: bytes
-    headers: list[tuple[bytes, bytes]]
-    body: bytes
-
-
-class Exchange(msgspec.Struct):
-    """A request and its response to be. `connection` is None once the client has left or was answered."""
-
-    connection: HttpConnection | None
-    request: Request
-    keep_alive: bool
-    old_version: bool = False
-    response: Response | None = None
-    extra_headers: bytes = b""
-
-    def send(self, response: Response, extra_headers: bytes = b"") -> None:
-        """Answers; does nothing where nobody waits any more."""
-        connection = self.connection
-        if connection is not None and self.response is None:
-            self.response = response
-            self.extra_headers = extra_headers
-            connection.answered(self)
-
-
-Application: TypeAlias = Callable[[Exchange], None]
-"""Takes a request and answers it now or later, on the loop's thread."""
-
-
-class Connections:
-    """What all connections of a server share: the open ones, the budget for bodies, the clock of time-outs."""
-
-    def __init__(self, application: Application, limits: IngressLimits, counters: IngressCounters) -> None:
-        self.application = application
-        self.limits = limits
-        self.counters = counters
-        self.open: set[HttpConnection] = set()
-        self.buffered_body_bytes = 0
-        self.second = 0
-        """Rises once a second; all time-outs count in it."""
-        self.date_line = b""
-        self.stopping = False
-        self._empty: asyncio.Event | None = None
-
-    def enforce_timeouts(self) -> None:
-        """To be called once a second."""
-        self.second += 1
-        for connection in tuple(self.open):
-            connection.enforce_timeouts()
-
-    def left(self, connection: HttpConnection) -> None:
-        """A connection is gone."""
-        self.open.discard(connection)
-        self.counters.connections_closed += 1
-        if not self.open and self._empty is not None:
-            self._empty.set()
-
-    def close_idle(self) -> None:
-        """Closes the connections on which nothing runs."""
-        for connection in tuple(self.open):
-            connection.close_if_idle()
-
-    def drop_all(self) -> None:
-        """Closes all connections, whatever runs on them."""
-        for connection in tuple(self.open):
-            connection.drop()
-
-    async def all_closed(self) -> None:
-        """Returns when no connection is open."""
-        if self.open:
-            self._empty = asyncio.Event()
-            await self._empty.wait()
 
 
 class HttpConnection(asyncio.Protocol):
@@ -125,7 +49,9 @@ class HttpConnection(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._waiting: deque[Exchange] = deque()
         self._running: deque[Exchange] = deque()
+        self._dispatching = False
         self._flush_scheduled = False
+        self._unsent_bytes = 0
         self._reading_paused = False
         self._writing_paused = False
         self._discarding = False
@@ -195,12 +121,24 @@ class HttpConnection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            # No upgrade is on offer: the request was answered as it is, the rest is the next one.
-            self._parser = httptools.HttpRequestParser(self)
-            return data[upgrade.args[0] :]
+            if self._parser.get_method() != b"CONNECT":
+                return self._head_without_upgrade() + data[upgrade.args[0] :]
+            self._refuse(MALFORMED_HTTP)
         except httptools.HttpParserError:
             self._refuse(self._refusal or MALFORMED_HTTP)
         return None
+
+    def _head_without_upgrade(self) -> bytes:
+        """The head again for a fresh parser: this one would take the body for the other protocol's."""
+        lines = [b"%b %b HTTP/1.1" % (self._parser.get_method(), self._target)]
+        for name, value in self._headers:
+            if name == b"connection":
+                kept = [each for each in value.split(b",") if each.strip().lower() not in _UPGRADE_HEADERS]
+                lines.append(b"connection: " + b",".join(kept))
+            elif name not in _UPGRADE_HEADERS:
+                lines.append(b"%b: %b" % (name, value))
+        self._parser = httptools.HttpRequestParser(self)
+        return b"\r\n".join((*lines, b"", b""))
 
     # --- the parser's side ---
 
@@ -211,6 +149,8 @@ class HttpConnection(asyncio.Protocol):
         self._headers: list[tuple[bytes, bytes]] = []
         self._head_bytes = 0
         self._head_complete = False
+        self._head_reads = 0
+        self._unfinished_bytes = 0
         self._expects_continue = False
         self._body: bytes | list[bytes] = b""
         self._body_bytes = 0
@@ -227,8 +167,12 @@ class HttpConnection(asyncio.Protocol):
         self._head_bytes += len(part)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A whole header."""
-        self._head_bytes += len(name) + len(value)
+        """A whole header; those that follow a chunked body are counted and dropped."""
+        self._head_bytes += len(name) + len(value) + _HEADER_OVERHEAD_BYTES
+        if self._head_complete:
+            if self._head_bytes > self._limits.head_bytes:
+                self._stop_parsing(HEAD_TOO_LARGE)
+            return
         name = name.lower()
         self._headers.append((name, value))
         if name == b"expect" and value.lower() == b"100-continue":
@@ -261,6 +205,8 @@ class HttpConnection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """The request is whole."""
+        if self._parser.should_upgrade():
+            return
         self._in_message = False
         self._continue_due = False
         if self._budgeted_bytes:
@@ -280,23 +226,27 @@ class HttpConnection(asyncio.Protocol):
     # --- requests and responses ---
 
     def _run_waiting(self) -> None:
-        application = self._shared.application
         running = self._running
         waiting = self._waiting
+        self._dispatching = True
         while waiting and len(running) < self._limits.pipelined:
             exchange = waiting.popleft()
             running.append(exchange)
-            if exchange.response is not None:
-                self.answered(exchange)
-            elif self._shared.stopping:
-                exchange.send(STOPPING)
-            else:
-                application(exchange)
+            if exchange.response is None:
+                if self._shared.stopping:
+                    exchange.send(STOPPING)
+                else:
+                    self._shared.application(exchange)
+            if running[0].response is not None and (not waiting or len(running) == self._limits.pipelined):
+                self._write_answered()
+        self._dispatching = False
         if waiting or self._reading_paused:
             self._balance_reading()
 
     def answered(self, exchange: Exchange) -> None:
         """An exchange has its response: it goes out as soon as those before it have."""
+        if self._dispatching:
+            return
         if len(self._running) == 1:
             self._flush()
         elif self._running[0] is exchange and not self._flush_scheduled:
@@ -305,6 +255,14 @@ class HttpConnection(asyncio.Protocol):
 
     def _flush(self) -> None:
         self._flush_scheduled = False
+        self._write_answered()
+        if self._waiting:
+            self._run_waiting()
+        elif self._continue_due and not self._running:
+            self._continue_due = False
+            self._transport.write(_CONTINUE)
+
+    def _write_answered(self) -> None:
         running = self._running
         pieces: list[bytes] = []
         keep_alive = True
@@ -316,11 +274,6 @@ class HttpConnection(asyncio.Protocol):
             self._transport.write(b"".join(pieces) if len(pieces) > 1 else pieces[0])
         if not keep_alive:
             self._finish()
-        elif self._waiting:
-            self._run_waiting()
-        elif self._continue_due and not running:
-            self._continue_due = False
-            self._transport.write(_CONTINUE)
 
     def _render(self, exchange: Exchange, pieces: list[bytes]) -> bool:
         response = exchange.response
@@ -373,16 +326,19 @@ class HttpConnection(asyncio.Protocol):
     # --- bounds ---
 
     def _bound_partial_message(self, received: int) -> None:
-        if not self._head_complete:
-            self._head_bytes += received if self._head_bytes else 1
-            if self._head_bytes > self._limits.head_bytes + received:
-                self._refuse(HEAD_TOO_LARGE)
-            return
         new_bytes = self._body_bytes - self._budgeted_bytes
-        self._budgeted_bytes += new_bytes
-        self._shared.buffered_body_bytes += new_bytes
-        if self._shared.buffered_body_bytes > self._limits.buffered_body_bytes:
-            self._refuse(TOO_MANY_BODIES)
+        if new_bytes:
+            self._budgeted_bytes += new_bytes
+            self._shared.buffered_body_bytes += new_bytes
+            if self._shared.buffered_body_bytes > self._limits.buffered_body_bytes:
+                self._refuse(TOO_MANY_BODIES)
+            return
+        # The parser holds what it cannot name yet. The first read of a head may have brought other requests too.
+        if self._head_complete or self._head_reads:
+            self._unfinished_bytes += received
+        self._head_reads += 1
+        if self._unfinished_bytes > self._limits.head_bytes:
+            self._refuse(HEAD_TOO_LARGE)
 
     def _release_body_budget(self) -> None:
         self._shared.buffered_body_bytes -= self._budgeted_bytes
@@ -403,8 +359,12 @@ class HttpConnection(asyncio.Protocol):
         limits = self._limits
         silent_seconds = self._shared.second - self._active_second
         if self._writing_paused:
-            if silent_seconds > limits.write_seconds:
+            unsent_bytes = self._transport.get_write_buffer_size()
+            if unsent_bytes < self._unsent_bytes:
+                self._active_second = self._shared.second
+            elif silent_seconds > limits.write_seconds:
                 self._transport.abort()
+            self._unsent_bytes = unsent_bytes
         elif self._discarding:
             if silent_seconds > limits.linger_seconds:
                 self._transport.abort()

@@ -122,6 +122,8 @@ def _reserved_route(segments: list[str], method: bytes, schema: Schema) -> Route
             return _invocation_route(rest, schema)
         case "awakeables" | "a":
             return _awakeable_route(rest, method)
+        case "scope":
+            raise RequestError(400, "scoped invocations require vqueues to be enabled")
         case _:
             raise RequestError(404, "not found")
 

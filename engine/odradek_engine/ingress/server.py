@@ -6,9 +6,10 @@ import asyncio
 from email.utils import formatdate
 
 from odradek_engine.gateway import Gateway
+from odradek_engine.ingress.connections import Connections
 from odradek_engine.ingress.dispatch import Dispatcher
 from odradek_engine.ingress.limits import IngressLimits
-from odradek_engine.ingress.protocol import Connections, HttpConnection
+from odradek_engine.ingress.protocol import HttpConnection
 from odradek_engine.listening import listen
 from odradek_engine.observe.ingress import IngressCounters
 

@@ -63,8 +63,8 @@ class Watchdog:
             stack = traceback.extract_stack(frame)[-_FRAMES:]
             where = " < ".join(f"{step.name} ({step.filename}:{step.lineno})" for step in reversed(stack))
             _log.warning(
-                "the event loop has been blocked for %d ms, and with it everything on this node, by %s; blocking or long "
-                "work of a handler belongs into ctx.run with a plain function, which runs in a thread",
+                "the event loop has been blocked for %d ms, and with it everything on this node, by %s; blocking or "
+                "long work of a handler belongs into ctx.run with a plain function, which runs in a thread",
                 blocked * 1000,
                 where,
             )

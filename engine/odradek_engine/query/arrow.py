@@ -6,6 +6,7 @@ Imported by the first query only: Arrow and DataFusion are heavy.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any, Final
@@ -17,7 +18,8 @@ from datafusion.catalog import SchemaProvider
 from odradek_engine.query.pushdown import mentioned_columns, wanted_values
 from odradek_engine.query.tables import Column, Context, Kind, Table, Wanted
 
-ROWS_PER_BATCH: Final = 1024
+ROWS_PER_BATCH: Final = 256
+"""Few, so that a LIMIT ends the reading early and the loop's thread gets its turns."""
 
 _TYPES: Final = {
     Kind.TEXT: pyarrow.large_string(),
@@ -69,7 +71,7 @@ class _Fragment:
         chosen = [column for column in self._table.columns if column.name in read]
         batches = self._batches(chosen, Wanted(wanted_values(text)))
         return pyarrow.dataset.Scanner.from_batches(
-            batches, schema=arrow_schema(chosen), columns=asked, filter=filter, use_threads=False
+            batches, schema=arrow_schema(chosen), columns=asked, filter=filter, use_threads=False, batch_readahead=1
         )
 
     def _batches(self, columns: Sequence[Column], wanted: Wanted) -> Iterator[pyarrow.RecordBatch]:
@@ -79,9 +81,10 @@ class _Fragment:
         while part := list(islice(rows, ROWS_PER_BATCH)):
             if reading.cancelled.is_set():
                 raise QueryCancelled
-            arrays = [
-                pyarrow.array([column.read(row, reading) for row in part], _TYPES[column.kind]) for column in columns
-            ]
+            arrays = []
+            for column in columns:
+                arrays.append(pyarrow.array([column.read(row, reading) for row in part], _TYPES[column.kind]))
+                time.sleep(0)  # hands the interpreter to the loop's thread, if it waits
             yield pyarrow.record_batch(arrays, schema=schema)
 
 
