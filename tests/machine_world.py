@@ -130,8 +130,15 @@ class World:
         self.events, self.effects = decision.events, decision.effects
         self.twin.apply(decision.events)
         if checked:
-            assert self.rows() == self.rows(self.twin.tables)
+            self._check_twin()
         return self.effects
+
+    def _check_twin(self) -> None:
+        assert self.rows() == self.rows(self.twin.tables)
+        for raw, _ in self.tables.statuses.rows():
+            length = len(self.journal(raw))
+            for tables in (self.tables, self.twin.tables):
+                assert tables.journal_summary(raw).next_index == length
 
     def ask(self, command: c.AnyCommand) -> AnyOutcome:
         """The one answer to a command."""

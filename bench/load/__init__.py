@@ -1,4 +1,4 @@
-"""Load generators: wrk where it is installed, else one of our own, slower but enough for a look."""
+"""Load generators: wrk where it is installed, else one of our own."""
 
 from __future__ import annotations
 

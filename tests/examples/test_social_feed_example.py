@@ -35,7 +35,8 @@ def test_posts_come_in_order_and_once_across_a_kill(running: Running) -> None:
     node.create_topic("posts")
     node.subscribe("posts", "UserFeed/process_post", auto_offset_reset="earliest")
     node.produce("posts", [(user, {"content": post}) for post in POSTS for user in USERS])
-    wait_until(lambda: world.done("network", "show"), "the first post is shown")
+    wait_until(lambda: len(world.done("network", "create")) >= len(USERS), "each user's first post is created")
+    wait_until(lambda: world.done("network", "show"), "a first post is shown")
     node.restart()
     wait_until(lambda: all(feed(node, user) == list(POSTS) for user in USERS), "all feeds are complete")
     for user in USERS:

@@ -10,7 +10,7 @@ from live_node import LiveNode, Refused, wait_until
 pytestmark = pytest.mark.live
 
 Running = tuple[LiveNode, OutsideWorld]
-RESERVED_FOR_SECONDS = "3"
+RESERVED_FOR_SECONDS = "4"
 
 
 @pytest.fixture(scope="module")

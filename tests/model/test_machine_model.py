@@ -20,8 +20,8 @@ from reference_model import Life, ReferenceModel
 
 PICK = st.integers(0, 10_000)
 OBJECTS = st.sampled_from(["a", "b"])
-TARGETS = st.one_of(st.just(service()), st.builds(add, OBJECTS), st.builds(get, OBJECTS))
-IDEMPOTENCY = st.sampled_from([None, None, "k1", "k2"])
+TARGETS = st.one_of(st.just(service()), st.just(add("a")), st.builds(add, OBJECTS), st.builds(get, OBJECTS))
+IDEMPOTENCY = st.sampled_from([None, "k"])
 PHASES = {
     Phase.SCHEDULED: "scheduled",
     Phase.INBOXED: "inboxed",
@@ -77,8 +77,8 @@ class MachineAgainstModel(RuleBasedStateMachine):
     @rule(
         to=TARGETS,
         key=IDEMPOTENCY,
-        delay=st.sampled_from([0, 0, 5]),
-        kept=st.sampled_from([DAY, DAY, 0]),
+        delay=st.sampled_from([0, 0, 0, 5]),
+        kept=st.sampled_from([DAY, DAY, DAY, 0]),
         wait=st.booleans(),
     )
     def invoke(self, to: Any, key: str | None, delay: int, kept: int, wait: bool) -> None:
@@ -91,24 +91,25 @@ class MachineAgainstModel(RuleBasedStateMachine):
         self.model.invoke(invocation, INPUT, self.world.now, waiter)
 
     @precondition(lambda self: self.known)
-    @rule(pick=PICK)
-    def attach(self, pick: int) -> None:
-        raw, waiter = self.one_of(self.known, pick), self.waiter()
+    @rule(pick=PICK, what=st.sampled_from([c.Attach, c.Cancel, c.Kill, c.Resume, c.Purge, 17, 18]))
+    def ask_about_one(self, pick: int, what: Any) -> None:
+        raw = self.one_of(self.known, pick)
+        if isinstance(what, int):
+            self.signal(raw, what)
+        elif what is c.Attach:
+            self.attach(raw)
+        else:
+            self.decide(what(raw))
+            getattr(self.model, what.__name__.lower())(raw)
+
+    def attach(self, raw: bytes) -> None:
+        waiter = self.waiter()
         self.decide(c.Attach(raw), waiter)
         if not self.model.attach(raw, waiter):
             assert self.answers.pop(waiter) == [o.NotFound(raw)]
 
-    @precondition(lambda self: self.known)
-    @rule(pick=PICK, command=st.sampled_from([c.Cancel, c.Kill, c.Resume, c.Purge]))
-    def control(self, pick: int, command: type[Any]) -> None:
-        raw = self.one_of(self.known, pick)
-        self.decide(command(raw))
-        getattr(self.model, command.__name__.lower())(raw)
-
-    @precondition(lambda self: self.known)
-    @rule(pick=PICK, signal=st.sampled_from([17, 18]))
-    def signal(self, pick: int, signal: int) -> None:
-        raw, notification = self.one_of(self.known, pick), m.SignalNotification(signal, b"s")
+    def signal(self, raw: bytes, signal: int) -> None:
+        notification = m.SignalNotification(signal, b"s")
         self.decide(c.Signal(raw, notification))
         self.model.signal(raw, notification)
 
@@ -118,22 +119,28 @@ class MachineAgainstModel(RuleBasedStateMachine):
         self.decide(c.HandlerMessages(raw, self.model.lives[raw].attempt, messages))
 
     @precondition(lambda self: self.live())
-    @rule(pick=PICK)
-    def run(self, pick: int) -> None:
+    @rule(pick=PICK, step=st.sampled_from(["run", "set_state", "sleep"]), number=st.integers(0, 1))
+    def step(self, pick: int, step: str, number: int) -> None:
         raw, life = self.life(pick)
+        getattr(self, step)(raw, life, number)
+
+    def run(self, raw: bytes, life: Life, _number: int) -> None:
         number = self.next_completion(life)
         self.say(raw, m.RunCommand(number), m.ProposeRunCompletion(number, b"r"))
         self.model.append(raw, m.RunCommand(number), m.RunCompletion(number, b"r"))
 
-    @precondition(lambda self: self.live())
-    @rule(pick=PICK, value=st.sampled_from([b"0", b"1"]))
-    def set_state(self, pick: int, value: bytes) -> None:
-        raw, _ = self.life(pick)
-        self.say(raw, m.SetStateCommand(b"n", value))
-        self.model.set_state(raw, m.SetStateCommand(b"n", value))
+    def set_state(self, raw: bytes, _life: Life, number: int) -> None:
+        command = m.SetStateCommand(b"n", b"%d" % number)
+        self.say(raw, command)
+        self.model.set_state(raw, command)
+
+    def sleep(self, raw: bytes, life: Life, number: int) -> None:
+        command = m.SleepCommand(self.world.now + 3 + number, self.next_completion(life))
+        self.say(raw, command)
+        self.model.sleep(raw, command)
 
     @precondition(lambda self: self.live())
-    @rule(pick=PICK, to=TARGETS, key=IDEMPOTENCY, delay=st.sampled_from([None, 0, 5]))
+    @rule(pick=PICK, to=TARGETS, key=IDEMPOTENCY, delay=st.sampled_from([None, None, 0, 5]))
     def call(self, pick: int, to: Any, key: str | None, delay: int | None) -> None:
         raw, life = self.life(pick)
         known_by, result_in = self.next_completion(life), self.next_completion(life)
@@ -153,14 +160,6 @@ class MachineAgainstModel(RuleBasedStateMachine):
         if child_id not in self.known:
             self.known.append(child_id)
         self.model.call(raw, command, child, self.world.now)
-
-    @precondition(lambda self: self.live())
-    @rule(pick=PICK, delay=st.sampled_from([3, 5]))
-    def sleep(self, pick: int, delay: int) -> None:
-        raw, life = self.life(pick)
-        command = m.SleepCommand(self.world.now + delay, self.next_completion(life))
-        self.say(raw, command)
-        self.model.sleep(raw, command)
 
     @precondition(lambda self: self.live())
     @rule(pick=PICK, completions=st.sets(st.integers(1, 6), max_size=2), signals=st.sets(st.sampled_from([1, 17])))
@@ -209,21 +208,9 @@ class MachineAgainstModel(RuleBasedStateMachine):
                 self.model.retry(timer.invocation)
         self.model.due(self.world.now)
 
-    @rule(turns=st.integers(1, 3))
-    def acknowledge(self, turns: int) -> None:
-        self.world.acknowledge(turns)
-
-    @rule()
-    def flush(self) -> None:
-        self.world.flush()
-
-    @rule()
-    def restart(self) -> None:
-        self.world.restart()
-
-    @rule()
-    def recover(self) -> None:
-        self.world.recover()
+    @rule(what=st.sampled_from(["acknowledge", "flush", "restart", "recover"]))
+    def become_durable(self, what: str) -> None:
+        getattr(self.world, what)()
 
     # --- what must hold ---
 

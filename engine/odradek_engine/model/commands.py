@@ -18,7 +18,7 @@ from odradek.protocol.messages import (
 )
 from odradek.protocol.messages import Command as HandlerCommand
 from odradek_engine.model.registry import Deployment
-from odradek_engine.model.rows import AttemptFailure, Invocation, KafkaCluster, Subscription, Timer
+from odradek_engine.model.rows import AttemptFailure, Caller, Invocation, KafkaCluster, Subscription, Timer
 
 
 class Command(msgspec.Struct, frozen=True, array_like=True):
@@ -207,7 +207,15 @@ class Refuse(Command, frozen=True, array_like=True, tag=25):
     message: str
 
 
-PartitionMessage: TypeAlias = Invoke | CompleteCall | Signal | Cancel | Kill
+class AskResult(Command, frozen=True, array_like=True, tag=26):
+    """A handler asks for an invocation's result; `wait`: once there is one, else as it is now."""
+
+    invocation: bytes
+    caller: Caller
+    wait: bool
+
+
+PartitionMessage: TypeAlias = Invoke | CompleteCall | Signal | Cancel | Kill | AskResult
 """What partitions say to each other."""
 
 AnyCommand: TypeAlias = (
@@ -236,4 +244,5 @@ AnyCommand: TypeAlias = (
     | CreateSubscription
     | DeleteSubscription
     | Refuse
+    | AskResult
 )

@@ -13,12 +13,14 @@ from odradek.protocol.messages import Entry
 from odradek_engine.model.commands import PartitionMessage
 from odradek_engine.model.registry import Deployment, RegisteredService
 from odradek_engine.model.rows import (
+    Caller,
     Completion,
     ErrorEvent,
     InboxEntry,
     Invocation,
     KafkaCluster,
     Lock,
+    Result,
     Status,
     Subscription,
     Timer,
@@ -233,6 +235,43 @@ class SubscriptionChanged(Event, frozen=True, array_like=True, tag=24):
     subscription: Subscription | None
 
 
+class PromiseAwaited(Event, frozen=True, array_like=True, tag=25):
+    """An invocation waits for a promise that is open."""
+
+    service: str
+    key: str
+    name: str
+    waiter: Caller
+
+
+class PromiseLeft(Event, frozen=True, array_like=True, tag=26):
+    """An invocation waits no more for a promise that is still open; `last`: nobody else does."""
+
+    service: str
+    key: str
+    name: str
+    waiter: Caller
+    last: bool
+
+
+class PromiseCompleted(Event, frozen=True, array_like=True, tag=27):
+    """A promise has its result; who waited for it is told beside this."""
+
+    service: str
+    key: str
+    name: str
+    result: Result
+    waiters: tuple[Caller, ...]
+
+
+class PromisesForgotten(Event, frozen=True, array_like=True, tag=28):
+    """Completed promises of a workflow are not kept any more."""
+
+    service: str
+    key: str
+    names: tuple[str, ...]
+
+
 AnyEvent: TypeAlias = (
     LeaderElected
     | InvocationCreated
@@ -259,4 +298,8 @@ AnyEvent: TypeAlias = (
     | DeploymentRegistered
     | KafkaClusterChanged
     | SubscriptionChanged
+    | PromiseAwaited
+    | PromiseLeft
+    | PromiseCompleted
+    | PromisesForgotten
 )

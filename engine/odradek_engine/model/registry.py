@@ -48,7 +48,7 @@ class HandlerSchema(msgspec.Struct, frozen=True):
     kind: TargetKind
     public: bool
     completion_retention: int
-    """How long the result is kept when the request has an idempotency key."""
+    """How long the result is kept when the request has an idempotency key; that of a workflow's run always."""
     journal_retention: int
     inactivity_timeout: int
     abort_timeout: int

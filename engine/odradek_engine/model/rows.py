@@ -32,7 +32,7 @@ class Source(Row, frozen=True, array_like=True):
 
 
 class Caller(Row, frozen=True, array_like=True):
-    """A handler's invocation that waits for a result, and the completion that takes it."""
+    """A handler's invocation that waits for a result or a promise, and the completion that takes it."""
 
     invocation: bytes
     completion_id: int
@@ -126,6 +126,8 @@ class Completion(Row, frozen=True, array_like=True):
     scheduled_at: int | None = None
     running_at: int | None = None
     journal_kept: bool = True
+    workflow: bool = False
+    """It is a workflow's run: the workflow's state and promises are forgotten with it."""
 
 
 class JournalChunk(Row, frozen=True, array_like=True):
@@ -143,6 +145,12 @@ class ErrorEvent(Row, frozen=True, array_like=True):
     after_entry_index: int
     at: int
     failure: AttemptFailure | None = None
+
+
+class Promise(Row, frozen=True, array_like=True):
+    """A promise of a workflow that somebody awaits (`result` None) or has completed."""
+
+    result: Result | None = None
 
 
 class Lock(Row, frozen=True, array_like=True):

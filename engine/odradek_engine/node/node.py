@@ -39,7 +39,7 @@ from odradek_engine.replica.recovery import Journal
 from odradek_engine.replica.release import Release
 from odradek_engine.replica.rounds import Rounds
 from odradek_engine.schema import EMPTY, build_schema, default_retry_policy
-from odradek_engine.store.port import Store, prefix_end
+from odradek_engine.store.port import Store, StoreError, prefix_end
 from odradek_engine.store.rocks import RocksStore
 from odradek_engine.version import version
 
@@ -227,7 +227,10 @@ class Node:
             self.attempts.abort_all(processor.partition)
 
     async def _close_store(self) -> None:
-        await asyncio.to_thread(self.store.sync)
+        try:
+            await asyncio.to_thread(self.store.sync)
+        except StoreError as error:
+            _log.warning("%s", error)  # what the tables lose is read from the log again
         self.store.close()
 
     async def _drain(self) -> None:

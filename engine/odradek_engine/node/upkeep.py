@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 from odradek_engine.log.port import Log, LogError
 from odradek_engine.replica.processor import Processor
-from odradek_engine.store.port import Store
+from odradek_engine.store.port import Store, StoreError
 
 _log = logging.getLogger(__name__)
 
@@ -80,7 +80,11 @@ class Upkeep:
         """Removes what the tables hold safely. The record they stand at stays: recovery holds it against them."""
         upheld = self._upheld
         stored = [(processor.partition, processor.stored_offset) for processor in upheld.processors]
-        await asyncio.to_thread(upheld.store.sync)
+        try:
+            await asyncio.to_thread(upheld.store.sync)
+        except StoreError as error:
+            _log.warning("%s", error)
+            return
         for partition, offset in stored:
             try:
                 await upheld.log.delete_before(upheld.journal_topic, partition, offset)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from odradek_engine.model import events as e
-from odradek_engine.model.rows import Caller, JournalChunk, SourceCommit, SourcePosition
+from odradek_engine.model.rows import Caller, JournalChunk, Promise, SourceCommit, SourcePosition
 from odradek_engine.partition import keys
 from odradek_engine.partition.tables import REJECTED_COUNT, RETAINED_BYTES, Tables
 
@@ -155,6 +155,37 @@ def _subscription_changed(event: e.SubscriptionChanged, tables: Tables) -> None:
     tables.subscriptions.put(event.id.encode(), event.subscription)
 
 
+def _promise_awaited(event: e.PromiseAwaited, tables: Tables) -> None:
+    tables.promises.put(keys.object_key(event.service, event.key), event.name.encode(), Promise())
+    _put_waiter(event, event.waiter, event.waiter, tables)
+
+
+def _promise_left(event: e.PromiseLeft, tables: Tables) -> None:
+    _put_waiter(event, event.waiter, None, tables)
+    if event.last:
+        tables.promises.put(keys.object_key(event.service, event.key), event.name.encode(), None)
+
+
+def _promise_completed(event: e.PromiseCompleted, tables: Tables) -> None:
+    promise = Promise(event.result)
+    tables.promises.put(keys.object_key(event.service, event.key), event.name.encode(), promise)
+    for waiter in event.waiters:
+        _put_waiter(event, waiter, None, tables)
+
+
+def _put_waiter(
+    event: e.PromiseAwaited | e.PromiseLeft | e.PromiseCompleted, waiter: Caller, row: Caller | None, tables: Tables
+) -> None:
+    group = keys.promise_key(event.service, event.key, event.name)
+    tables.waiters.put(group, waiter.invocation + keys.u32(waiter.completion_id), row)
+
+
+def _promises_forgotten(event: e.PromisesForgotten, tables: Tables) -> None:
+    group = keys.object_key(event.service, event.key)
+    for name in event.names:
+        tables.promises.put(group, name.encode(), None)
+
+
 def sent_to(target: int) -> bytes:
     """Key of the last sequence number sent to a partition."""
     return b"s" + keys.u32(target)
@@ -196,4 +227,8 @@ _APPLY: Final[Mapping[type, Callable[[Any, Tables], None]]] = {
     e.DeploymentRegistered: _deployment_registered,
     e.KafkaClusterChanged: _kafka_cluster_changed,
     e.SubscriptionChanged: _subscription_changed,
+    e.PromiseAwaited: _promise_awaited,
+    e.PromiseLeft: _promise_left,
+    e.PromiseCompleted: _promise_completed,
+    e.PromisesForgotten: _promises_forgotten,
 }

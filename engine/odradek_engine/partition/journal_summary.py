@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from odradek.protocol.messages import (
+    AttachInvocationCommand,
+    AttachInvocationCompletion,
     CallCommand,
     CallCompletion,
     CallInvocationIdCompletion,
+    CompletePromiseCommand,
+    CompletePromiseCompletion,
     Entry,
+    GetInvocationOutputCommand,
+    GetInvocationOutputCompletion,
     GetLazyStateCommand,
     GetLazyStateCompletion,
     GetLazyStateKeysCommand,
     GetLazyStateKeysCompletion,
+    GetPromiseCommand,
+    GetPromiseCompletion,
     InputCommand,
     OneWayCallCommand,
     OutputCommand,
+    PeekPromiseCommand,
+    PeekPromiseCompletion,
     RunCommand,
     RunCompletion,
     SetStateCommand,
@@ -92,10 +102,35 @@ def _fold_set_state(summary: JournalSummary, entry: SetStateCommand) -> None:
     summary.payload_bytes += len(entry.key) + len(entry.value)
 
 
-def _fold_waiting(
-    summary: JournalSummary, entry: RunCommand | SleepCommand | GetLazyStateCommand | GetLazyStateKeysCommand
-) -> None:
+_Waiting: TypeAlias = (
+    RunCommand
+    | SleepCommand
+    | GetLazyStateCommand
+    | GetLazyStateKeysCommand
+    | GetPromiseCommand
+    | PeekPromiseCommand
+    | AttachInvocationCommand
+    | GetInvocationOutputCommand
+)
+_WithValue: TypeAlias = (
+    RunCompletion
+    | CallCompletion
+    | GetLazyStateCompletion
+    | GetPromiseCompletion
+    | PeekPromiseCompletion
+    | AttachInvocationCompletion
+    | GetInvocationOutputCompletion
+)
+
+
+def _fold_waiting(summary: JournalSummary, entry: _Waiting) -> None:
     summary.command_count += 1
+    summary.open[entry.result_completion_id] = entry
+
+
+def _fold_complete_promise(summary: JournalSummary, entry: CompletePromiseCommand) -> None:
+    summary.command_count += 1
+    summary.payload_bytes += len(entry.value or b"")
     summary.open[entry.result_completion_id] = entry
 
 
@@ -116,7 +151,11 @@ def _fold_void(summary: JournalSummary, entry: SleepCompletion | GetLazyStateKey
     summary.complete(entry.completion_id)
 
 
-def _fold_result(summary: JournalSummary, entry: RunCompletion | CallCompletion | GetLazyStateCompletion) -> None:
+def _fold_promise_completed(summary: JournalSummary, entry: CompletePromiseCompletion) -> None:
+    summary.complete(entry.completion_id, entry.failure is None)
+
+
+def _fold_result(summary: JournalSummary, entry: _WithValue) -> None:
     summary.complete(entry.completion_id, entry.failure is None)
     summary.payload_bytes += len(entry.value or b"")
 
@@ -139,6 +178,11 @@ _FOLD: Final[Mapping[type, Callable[[JournalSummary, Any], None]]] = {
     SleepCommand: _fold_waiting,
     GetLazyStateCommand: _fold_waiting,
     GetLazyStateKeysCommand: _fold_waiting,
+    GetPromiseCommand: _fold_waiting,
+    PeekPromiseCommand: _fold_waiting,
+    CompletePromiseCommand: _fold_complete_promise,
+    AttachInvocationCommand: _fold_waiting,
+    GetInvocationOutputCommand: _fold_waiting,
     CallCommand: _fold_call,
     OneWayCallCommand: _fold_send,
     CallInvocationIdCompletion: _fold_call_id,
@@ -148,5 +192,10 @@ _FOLD: Final[Mapping[type, Callable[[JournalSummary, Any], None]]] = {
     SleepCompletion: _fold_void,
     CallCompletion: _fold_result,
     RunCompletion: _fold_result,
+    GetPromiseCompletion: _fold_result,
+    PeekPromiseCompletion: _fold_result,
+    CompletePromiseCompletion: _fold_promise_completed,
+    AttachInvocationCompletion: _fold_result,
+    GetInvocationOutputCompletion: _fold_result,
 }
 """Commands that are not here only count."""

@@ -14,10 +14,16 @@ _TIMER: Final = struct.Struct(">QB24sI")
 
 
 def object_key(service: str, key: str) -> bytes:
-    """An object; no object's key is a prefix of another's."""
+    """An object or a workflow; none's key is a prefix of another's."""
     service_bytes = service.encode()
     key_bytes = key.encode()
     return b"".join((_U16.pack(len(service_bytes)), service_bytes, _U32.pack(len(key_bytes)), key_bytes))
+
+
+def promise_key(service: str, key: str, name: str) -> bytes:
+    """A promise of a workflow; no promise's key is a prefix of another's."""
+    name_bytes = name.encode()
+    return b"".join((object_key(service, key), _U32.pack(len(name_bytes)), name_bytes))
 
 
 def split_object_key(raw: bytes) -> tuple[str, str, bytes]:

@@ -95,7 +95,7 @@ class Pending:
         born = self._born
         for table, key, cell, hidden in changes.entries:
             place = (table, key)
-            if hidden is _BORN and place not in cells:
+            if hidden is _BORN:
                 born.add(place)
             elif cell[0] is None and place in born:
                 born.discard(place)

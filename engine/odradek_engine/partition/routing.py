@@ -10,8 +10,8 @@ import struct
 from functools import lru_cache
 from typing import Final
 
-from odradek.protocol.ids import idempotent_unique, make_invocation_id, partition_key_of
-from odradek_engine.model.target import Target
+from odradek.protocol.ids import idempotent_unique, make_invocation_id, partition_key_of, workflow_unique
+from odradek_engine.model.target import Target, TargetKind
 
 _SEED: Final = 0x9747B28C
 _MULTIPLIER: Final = 0x5BD1E995
@@ -58,11 +58,13 @@ def partition_of_invocation(invocation: bytes, partitions: int) -> int:
 
 
 def new_invocation_id(target: Target, idempotency_key: str | None, unique: bytes, home: int | None = None) -> bytes:
-    """The id of a new invocation of `target`.
+    """The id of a new invocation of `target`; for a workflow's run the one that it has for ever.
 
     `unique`: 16 random bytes, used where no idempotency key fixes the id; its first four bytes route requests that
     have neither key. `home`: a partition key to stay with, for a handler's own calls.
     """
+    if target.kind is TargetKind.WORKFLOW_RUN:
+        return workflow_run_id(target.service, target.key)
     key = target.key if target.keyed else None
     if key is not None:
         partition_key = _hash_object_key(key) if len(key) <= _REMEMBERED_KEY_LENGTH else hash_key(key)
@@ -75,3 +77,8 @@ def new_invocation_id(target: Target, idempotency_key: str | None, unique: bytes
     if idempotency_key is not None:
         unique = idempotent_unique(target.service, key, target.handler, idempotency_key)
     return make_invocation_id(partition_key, unique)
+
+
+def workflow_run_id(workflow: str, key: str) -> bytes:
+    """The id of the one run of a workflow's key."""
+    return make_invocation_id(hash_key(key), workflow_unique(workflow, key))

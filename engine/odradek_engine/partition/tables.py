@@ -16,6 +16,7 @@ from odradek_engine.model.rows import (
     JournalChunk,
     KafkaCluster,
     Lock,
+    Promise,
     SourceCommit,
     SourcePosition,
     Status,
@@ -50,6 +51,8 @@ ROW_TYPES: Final[dict[str, Any]] = {
     "services": RegisteredService,
     "clusters": KafkaCluster,
     "subscriptions": Subscription,
+    "promises": Promise,
+    "waiters": Caller,
 }
 """Every table and what its rows are."""
 
@@ -90,6 +93,9 @@ class Tables:
         self.errors: GroupedTable[ErrorEvent] = grouped("errors")
         self.callers: GroupedTable[Caller] = grouped("callers")
         self.state: GroupedTable[bytes] = grouped("state", KEEP_STATE_BYTES)
+        self.promises: GroupedTable[Promise] = grouped("promises")
+        self.waiters: GroupedTable[Caller] = grouped("waiters")
+        """Who waits for open promises."""
         self.locks: Table[Lock] = table("locks", KEEP_ROWS)
         self.inbox: Table[InboxEntry] = table("inbox", KEEP_ROWS)
         self.timers: Table[Timer] = table("timers")

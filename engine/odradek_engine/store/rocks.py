@@ -6,6 +6,7 @@ dropped.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -100,7 +101,10 @@ class RocksStore(_Reading):
         try:
             self._database.write(batch, self._write_options)
         except Exception as error:
-            raise StoreError(f"cannot write the tables: {error}") from error
+            raise StoreError(
+                f"cannot write the tables: {error}; mend the disk (is it full?) and start the node again: what was "
+                "acknowledged is in the log"
+            ) from error
 
     def snapshot(self) -> StoreReader:
         """A reader of this moment, for another thread."""
@@ -108,12 +112,15 @@ class RocksStore(_Reading):
 
     def sync(self) -> None:
         """Makes what was written survive a crash of the machine."""
-        self._database.flush_wal(True)
+        try:
+            self._database.flush_wal(True)
+        except Exception as error:
+            raise StoreError(f"cannot sync the tables: {error}") from error
 
     def close(self) -> None:
-        """Drops every handle, then the database."""
+        """Drops every handle, then the database. What a failed disk makes of that is no news any more."""
         self._handles.clear()
-        for family in self._families.values():
-            family.close()
+        for database in (*self._families.values(), self._database):
+            with contextlib.suppress(Exception):
+                database.close()
         self._families.clear()
-        self._database.close()

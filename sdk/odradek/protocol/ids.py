@@ -100,6 +100,11 @@ def make_invocation_id(partition_key: int, unique: bytes) -> bytes:
     return partition_key.to_bytes(8, "big") + unique
 
 
+def workflow_unique(workflow: str, key: str) -> bytes:
+    """The unique part of the id of a workflow's run: there is one run per key."""
+    return hashlib.sha256(f"wf,{workflow},{key}".encode()).digest()[:16]
+
+
 def idempotent_unique(service: str, key: str | None, handler: str, idempotency_key: str) -> bytes:
     """The unique part of an id that an idempotency key fixes; `key` is None for services."""
     middle = "" if key is None else f"{key},"

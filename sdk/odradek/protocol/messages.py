@@ -202,6 +202,32 @@ class GetEagerStateKeysCommand(Message, frozen=True, array_like=True, tag=0x0408
     name: str = ""
 
 
+class GetPromiseCommand(Message, frozen=True, array_like=True, tag=0x0409):
+    """Awaits a promise of the workflow; answered by a completion once somebody has completed it."""
+
+    key: str
+    result_completion_id: int
+    name: str = ""
+
+
+class PeekPromiseCommand(Message, frozen=True, array_like=True, tag=0x040A):
+    """Reads a promise of the workflow as it is; answered at once, with void where it is open."""
+
+    key: str
+    result_completion_id: int
+    name: str = ""
+
+
+class CompletePromiseCommand(Message, frozen=True, array_like=True, tag=0x040B):
+    """Resolves or rejects a promise of the workflow; answered at once, with a failure where somebody did before."""
+
+    key: str
+    result_completion_id: int
+    value: bytes | None = None
+    failure: Failure | None = None
+    name: str = ""
+
+
 class SleepCommand(Message, frozen=True, array_like=True, tag=0x040C):
     """A durable timer; `wake_up_time` in ms since the epoch."""
 
@@ -255,6 +281,42 @@ class RunCommand(Message, frozen=True, array_like=True, tag=0x0411):
     name: str = ""
 
 
+class WorkflowTarget(msgspec.Struct, frozen=True, array_like=True, tag=4):
+    """The run of a workflow, as a way to name an invocation."""
+
+    workflow_name: str
+    workflow_key: str
+
+
+class IdempotentRequestTarget(msgspec.Struct, frozen=True, array_like=True, tag=3):
+    """A request with an idempotency key, as a way to name an invocation; `service_key` None for services."""
+
+    service_name: str
+    service_key: str | None
+    handler_name: str
+    idempotency_key: str
+
+
+InvocationName: TypeAlias = str | IdempotentRequestTarget | WorkflowTarget
+"""How a handler names an invocation: by its id's text, or by what fixes its id."""
+
+
+class AttachInvocationCommand(Message, frozen=True, array_like=True, tag=0x0412):
+    """Waits for the result of an invocation that somebody else began."""
+
+    target: InvocationName
+    result_completion_id: int
+    name: str = ""
+
+
+class GetInvocationOutputCommand(Message, frozen=True, array_like=True, tag=0x0413):
+    """Reads the result of an invocation as it is."""
+
+    target: InvocationName
+    result_completion_id: int
+    name: str = ""
+
+
 class CompleteAwakeableCommand(Message, frozen=True, array_like=True, tag=0x0414):
     """Resolves or rejects an awakeable of any invocation."""
 
@@ -280,6 +342,29 @@ class GetLazyStateKeysCompletion(Message, frozen=True, array_like=True, tag=0x80
 
     completion_id: int
     keys: tuple[bytes, ...]
+
+
+class GetPromiseCompletion(Message, frozen=True, array_like=True, tag=0x8009):
+    """What a promise was completed with."""
+
+    completion_id: int
+    value: bytes | None = None
+    failure: Failure | None = None
+
+
+class PeekPromiseCompletion(Message, frozen=True, array_like=True, tag=0x800A):
+    """What a promise was completed with; void where it is open."""
+
+    completion_id: int
+    value: bytes | None = None
+    failure: Failure | None = None
+
+
+class CompletePromiseCompletion(Message, frozen=True, array_like=True, tag=0x800B):
+    """Void where the promise is completed now, a failure where it was before."""
+
+    completion_id: int
+    failure: Failure | None = None
 
 
 class SleepCompletion(Message, frozen=True, array_like=True, tag=0x800C):
@@ -311,6 +396,22 @@ class RunCompletion(Message, frozen=True, array_like=True, tag=0x8011):
     failure: Failure | None = None
 
 
+class AttachInvocationCompletion(Message, frozen=True, array_like=True, tag=0x8012):
+    """The outcome of the invocation that was attached to; a failure 404 where there is none."""
+
+    completion_id: int
+    value: bytes | None = None
+    failure: Failure | None = None
+
+
+class GetInvocationOutputCompletion(Message, frozen=True, array_like=True, tag=0x8013):
+    """The outcome of an invocation; void where it has none yet, a failure 404 where there is no such invocation."""
+
+    completion_id: int
+    value: bytes | None = None
+    failure: Failure | None = None
+
+
 class SignalNotification(Message, frozen=True, array_like=True, tag=0xFBFF):
     """A signal by index (`CANCEL_SIGNAL`, awakeables) or by name."""
 
@@ -328,24 +429,32 @@ StateCommand: TypeAlias = (
     | ClearStateCommand
     | ClearAllStateCommand
 )
+PromiseCommand: TypeAlias = GetPromiseCommand | PeekPromiseCommand | CompletePromiseCommand
+PromiseCompletion: TypeAlias = GetPromiseCompletion | PeekPromiseCompletion | CompletePromiseCompletion
 Command: TypeAlias = (
     InputCommand
     | OutputCommand
     | StateCommand
+    | PromiseCommand
     | SleepCommand
     | CallCommand
     | OneWayCallCommand
     | SendSignalCommand
     | RunCommand
+    | AttachInvocationCommand
+    | GetInvocationOutputCommand
     | CompleteAwakeableCommand
 )
 Completion: TypeAlias = (
     GetLazyStateCompletion
     | GetLazyStateKeysCompletion
+    | PromiseCompletion
     | SleepCompletion
     | CallCompletion
     | CallInvocationIdCompletion
     | RunCompletion
+    | AttachInvocationCompletion
+    | GetInvocationOutputCompletion
 )
 Notification: TypeAlias = Completion | SignalNotification
 Entry: TypeAlias = Command | Notification
