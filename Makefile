@@ -46,6 +46,7 @@ fmt: setup  ## Put style and formatting right
 
 types: setup  ## Static types
 	$(VENV)/bin/mypy
+	$(VENV)/bin/mypy --strict bench examples
 
 unit: setup  ## The tests that need nothing but this process
 	$(PY) -m pytest tests/unit $(ARGS)
@@ -56,8 +57,8 @@ contract: setup  ## What every adapter of a port must keep
 live: setup  ## Real processes, killed under load
 	$(PY) -m pytest tests/live $(ARGS)
 
-bench: setup  ## Measure, and print ratios (BROKERS=host:port, PEERS=1 for the peers in the same run)
-	$(PY) -m bench $(if $(BROKERS),--brokers $(BROKERS)) $(if $(PEERS),--peers)
+bench: setup  ## Measure, and print ratios (BROKERS=host:port, PEERS=1: the peers too, SOAK=1: a million calls)
+	$(PY) -m bench $(if $(BROKERS),--brokers $(BROKERS)) $(if $(PEERS),--peers) $(if $(SOAK),--soak)
 
 clean:  ## Remove what was made here, but for data directories
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

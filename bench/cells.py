@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from bench.floors import Floor, Write
-from bench.load import Generator, Load, Measured
+import httpx
+
+from bench.floors import Floor
+from bench.load import Generator, Load, LoadFailed
 from bench.process_usage import cpu_ns_by_thread, cpu_since
-from bench.results import Cell, FloorResult
+from bench.results import Cell
 from bench.servers.server import HOST, Server
 from bench.workloads import Workload
 
 WARM_UP_CLIENTS = 32
+FIRST_CALL_SECONDS_MAX = 30.0
+JSON = {"content-type": "application/json"}
 FLOOR_PART = 0.5
 """How long the floor is measured, each time, in parts of a cell's seconds."""
 
@@ -29,46 +33,46 @@ class CellPlan:
     note: Callable[[str], None]
 
 
-def measure_cells(
-    server: Server, plan: CellPlan, floor: tuple[Floor, Write] | None
-) -> tuple[list[Cell], FloorResult | None]:
-    """All cells of a plan, and the floor as it was before and after the cells of one client."""
+def measure_cells(server: Server, plan: CellPlan, floor: Floor | None) -> tuple[Cell, ...]:
+    """All cells of a plan; the floor is measured before and after those of one client, and they are put next to it."""
     _warm_up(server, plan, floor)
     alone = [count for count in plan.clients if count == 1]
     together = [count for count in plan.clients if count > 1]
-    measured = _measure_floor(floor, plan)
+    if floor is not None:
+        floor.measure(plan.seconds * FLOOR_PART)
     cells = [_cell(server, plan, workload, count) for count in alone for workload in plan.workloads]
-    measured = _measure_floor(measured, plan)
-    if measured is not None:
-        cells = [replace(cell, floor_ratio=cell.p50_ms / measured[0].p50_ms) for cell in cells]
+    if floor is not None:
+        floor.measure(plan.seconds * FLOOR_PART)
+        p50_ms = floor.result().p50_ms
+        cells = [replace(cell, floor_ratio=cell.p50_ms / p50_ms) for cell in cells]
     cells += [_cell(server, plan, workload, count) for count in together for workload in plan.workloads]
-    return cells, None if measured is None else _result(measured[0])
+    return tuple(cells)
 
 
-def drive(server: Server, generate: Generator, workload: Workload, clients: int, seconds: float) -> Measured:
-    """Puts a load on a server. Raises `LoadFailed`."""
-    return generate(Load(HOST, server.ingress_port, workload, clients, seconds))
-
-
-def _warm_up(server: Server, plan: CellPlan, floor: tuple[Floor, Write] | None) -> None:
+def _warm_up(server: Server, plan: CellPlan, floor: Floor | None) -> None:
     share = plan.warm_up_seconds / (len(plan.workloads) + 1)
     for workload in plan.workloads:
-        drive(server, plan.generate, workload, WARM_UP_CLIENTS, share)
+        _first_call(server, workload)
+        plan.generate(Load(HOST, server.ingress_port, workload, WARM_UP_CLIENTS, share))
     if floor is not None:
-        nothing, write = floor
-        nothing.measured(write, share)
+        floor.warm_up(share)
 
 
-def _measure_floor(floor: tuple[Floor, Write] | None, plan: CellPlan) -> tuple[Floor, Write] | None:
-    if floor is None:
-        return None
-    so_far, write = floor
-    return so_far.measured(write, plan.seconds * FLOOR_PART), write
+def _first_call(server: Server, workload: Workload) -> None:
+    """Waits for one answer as long as it takes: a server that has just started may need seconds for it."""
+    path, body = (text.replace("{key}", "0") for text in (workload.path, workload.body))
+    url = f"http://{HOST}:{server.ingress_port}{path}"
+    try:
+        answer = httpx.post(url, content=body, headers=JSON, timeout=FIRST_CALL_SECONDS_MAX, trust_env=False)
+    except httpx.HTTPError as error:
+        raise LoadFailed(f"{url}: {error!r}") from error
+    if not answer.is_success:
+        raise LoadFailed(f"{url}: {answer.status_code} {answer.text}")
 
 
 def _cell(server: Server, plan: CellPlan, workload: Workload, clients: int) -> Cell:
     before = cpu_ns_by_thread(server.process_ids)
-    measured = drive(server, plan.generate, workload, clients, plan.seconds)
+    measured = plan.generate(Load(HOST, server.ingress_port, workload, clients, plan.seconds))
     used = cpu_since(before, cpu_ns_by_thread(server.process_ids))
     cell = Cell(
         workload=workload.name,
@@ -85,7 +89,3 @@ def _cell(server: Server, plan: CellPlan, workload: Workload, clients: int) -> C
     )
     plan.note(f"{workload.name} at {clients}: p50 {cell.p50_ms:.2f} ms, {cell.per_second:,.0f}/s")
     return cell
-
-
-def _result(floor: Floor) -> FloorResult:
-    return FloorResult(floor.what, len(floor.latencies_ms), floor.p50_ms, floor.p99_ms)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from rocksdict import Options, Rdict
 
 from bench.broker import create_topic
+from bench.results import FloorResult
 from odradek_engine.log.kafka_settings import JOURNAL_DELIVERY_TIMEOUT_MS, KafkaSettings
 
 RECORD = bytes(300)
@@ -20,42 +20,42 @@ Write = Callable[[], None]
 """Returns when one record is durable."""
 
 
-@dataclass(frozen=True)
 class Floor:
-    """Latencies of single durable writes, in the order they were made."""
+    """Single durable writes, made one after another; what is measured at several times is taken together."""
 
-    what: str
-    latencies_ms: tuple[float, ...] = ()
+    def __init__(self, what: str, write: Write) -> None:
+        self._what = what
+        self._write = write
+        self._latencies_ms: list[float] = []
 
-    @property
-    def p50_ms(self) -> float:
-        """The median."""
-        return self._quantile(0.5)
+    def measure(self, seconds: float) -> None:
+        """Writes for so long."""
+        self._latencies_ms += self._timed(seconds)
 
-    @property
-    def p99_ms(self) -> float:
-        """All but one in a hundred are faster."""
-        return self._quantile(0.99)
+    def warm_up(self, seconds: float) -> None:
+        """Writes for so long, and forgets how long it took."""
+        self._timed(seconds)
 
-    def measured(self, write: Write, seconds: float) -> Floor:
-        """This floor with further writes, made one after another for so long."""
-        latencies = list(self.latencies_ms)
-        end = time.perf_counter() + seconds
+    def result(self) -> FloorResult:
+        """What was measured so far, at least one write."""
+        ordered = sorted(self._latencies_ms)
+        count = len(ordered)
+        return FloorResult(self._what, count, p50_ms=ordered[count // 2], p99_ms=ordered[count * 99 // 100])
+
+    def _timed(self, seconds: float) -> list[float]:
+        latencies_ms = []
         began = time.perf_counter()
+        end = began + seconds
         while began < end:
-            write()
+            self._write()
             now = time.perf_counter()
-            latencies.append((now - began) * 1000)
+            latencies_ms.append((now - began) * 1000)
             began = now
-        return Floor(self.what, tuple(latencies))
-
-    def _quantile(self, part: float) -> float:
-        ordered = sorted(self.latencies_ms)
-        return ordered[int(len(ordered) * part)]
+        return latencies_ms
 
 
 @contextlib.contextmanager
-def embedded_write(directory: Path) -> Iterator[tuple[Floor, Write]]:
+def embedded_floor(directory: Path) -> Iterator[Floor]:
     """One RocksDB write and a sync of its write-ahead log, as the embedded log does it, without a thread between."""
     options = Options(raw_mode=True)
     options.create_if_missing(True)
@@ -69,13 +69,13 @@ def embedded_write(directory: Path) -> Iterator[tuple[Floor, Write]]:
         written += 1
 
     try:
-        yield Floor("one RocksDB write + WAL sync, 300 B"), write
+        yield Floor("one RocksDB write + WAL sync, 300 B", write)
     finally:
         db.close()
 
 
 @contextlib.contextmanager
-def kafka_write(brokers: str, topic: str) -> Iterator[tuple[Floor, Write]]:
+def kafka_floor(brokers: str, topic: str) -> Iterator[Floor]:
     """One idempotent `acks=all` produce with the journal's own settings, in the leanest loop there is."""
     settings = KafkaSettings(brokers)
     create_topic(brokers, topic, partitions=1)
@@ -93,4 +93,4 @@ def kafka_write(brokers: str, topic: str) -> Iterator[tuple[Floor, Write]]:
         if error is not None:
             raise KafkaException(error)
 
-    yield Floor("one acks=all idempotent produce, 300 B"), write
+    yield Floor("one acks=all idempotent produce, 300 B", write)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from bench import soak
-from bench.workloads import NAMES
+from bench.workloads import NAMES, chosen
 
 EMBEDDED = "embedded"
 KAFKA = "kafka"
@@ -56,6 +56,8 @@ def read_options(arguments: Sequence[str] | None = None) -> Options:
     warm_up = WARM_UP_CELLS * read.seconds if read.warm_up is None else read.warm_up
     if min(read.seconds, *read.clients) <= 0 or read.events < 1 or (read.soak is not None and read.soak < soak.SAMPLES):
         parser.error("seconds, clients, events and calls must be above 0, the calls of the long run at least ten")
+    if read.soak is not None and not chosen(read.only):
+        parser.error("the long run needs a workload of calls")
     return Options(
         brokers=read.brokers,
         logs=read.logs,

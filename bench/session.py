@@ -14,7 +14,7 @@ from bench.admin import AdminFailed, Event
 from bench.broker import produce
 from bench.cells import CellPlan, measure_cells
 from bench.events import make_events, measure_events
-from bench.floors import Floor, Write, embedded_write, kafka_write
+from bench.floors import Floor, embedded_floor, kafka_floor
 from bench.load import Generator, LoadFailed
 from bench.options import EMBEDDED, KAFKA, Options
 from bench.results import Run
@@ -48,7 +48,7 @@ class Session:
             with odradek(directory, brokers, self.prefix) as server:
                 if self._options.soak:
                     return self._soak(server, run)
-                with kafka_write(brokers, f"{self.prefix}.floor") if brokers else embedded_write(directory) as floor:
+                with kafka_floor(brokers, f"{self.prefix}.floor") if brokers else embedded_floor(directory) as floor:
                     run = self._cells(server, run, floor)
                 if EVENTS in self._options.only:
                     topic = f"{self.prefix}.events"
@@ -75,15 +75,15 @@ class Session:
             return replace(run, failure=str(error))
         return run
 
-    def _cells(self, server: Server, run: Run, floor: tuple[Floor, Write] | None) -> Run:
+    def _cells(self, server: Server, run: Run, floor: Floor | None) -> Run:
         options = self._options
         workloads = chosen(options.only)
         if not workloads:
             return run
         times = (options.seconds, options.warm_up_seconds)
         plan = CellPlan(workloads, options.clients, *times, self._generate, noting(run))
-        cells, measured = measure_cells(server, plan, floor)
-        return replace(run, cells=tuple(cells), floor=measured)
+        cells = measure_cells(server, plan, floor)
+        return replace(run, cells=cells, floor=floor.result() if floor else None)
 
     def _events(self, server: Server, run: Run, source: str, events: list[Event]) -> Run:
         return replace(run, events=measure_events(server, source, events, noting(run)))

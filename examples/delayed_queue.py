@@ -8,9 +8,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 import msgspec
-from outside_world import do
 
 import odradek
+from outside_world import do
 
 
 class Task(msgspec.Struct):

@@ -10,9 +10,9 @@ from datetime import timedelta
 from enum import StrEnum
 
 import msgspec
-from outside_world import do
 
 import odradek
+from outside_world import do
 
 DRIVE = timedelta(seconds=1)
 

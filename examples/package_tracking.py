@@ -7,9 +7,9 @@ arrival once, whichever record completes it.
 from __future__ import annotations
 
 import msgspec
-from outside_world import do
 
 import odradek
+from outside_world import do
 
 LOCATIONS_MAX = 100
 """A package remembers where it was last, not everywhere it ever was."""

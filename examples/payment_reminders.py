@@ -7,9 +7,9 @@ from datetime import timedelta
 from enum import StrEnum
 
 import msgspec
-from outside_world import do
 
 import odradek
+from outside_world import do
 
 REMIND_EVERY = timedelta(seconds=float(os.environ.get("REMIND_EVERY_SECONDS", "86400")))
 REMINDERS_MAX = 3

@@ -11,9 +11,9 @@ from datetime import timedelta
 from enum import StrEnum
 
 import msgspec
-from outside_world import do, when_done
 
 import odradek
+from outside_world import do, when_done
 
 MODERATION_SECONDS = float(os.environ.get("MODERATION_SECONDS", "10"))
 ASK_AGAIN_AFTER = timedelta(seconds=MODERATION_SECONDS / 4)

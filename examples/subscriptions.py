@@ -9,9 +9,9 @@ from collections.abc import Callable
 from functools import partial
 
 import msgspec
-from outside_world import do, when_done
 
 import odradek
+from outside_world import do, when_done
 
 
 class SubscriptionRequest(msgspec.Struct):

@@ -10,9 +10,9 @@ from datetime import timedelta
 from enum import StrEnum
 
 import msgspec
-from outside_world import do
 
 import odradek
+from outside_world import do
 
 RESERVED_FOR = timedelta(seconds=float(os.environ.get("RESERVED_FOR_SECONDS", "900")))
 PRICE_CENTS = 4000

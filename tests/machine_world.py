@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from odradek.protocol.manifest import OnMaxAttempts
 from odradek.protocol.messages import Entry, HandlerMessage, InputCommand
 from odradek_engine.model import commands as c
-from odradek_engine.model.effects import AnyEffect, Answer, StartAttempt
+from odradek_engine.model.effects import Answer, AnyEffect, StartAttempt
 from odradek_engine.model.events import AnyEvent
 from odradek_engine.model.outcomes import AnyOutcome
 from odradek_engine.model.registry import HandlerSchema, RetryPolicy, Schema
@@ -149,7 +149,7 @@ class World:
         """A stretch of the live attempt's handler."""
         raw = invocation if isinstance(invocation, bytes) else invocation.id
         number = self.status(raw).attempt if attempt is None else attempt
-        self.decide(c.HandlerMessages(raw, number, messages))  # type: ignore[arg-type]
+        self.decide(c.HandlerMessages(raw, number, messages))
 
     def invocation(
         self,
@@ -225,7 +225,6 @@ class World:
         before = self.rows()
         self.open_tables()
         assert self.rows() == before
-
 
     def recover(self) -> None:
         """Tables anew from what the store has, and the rest from events."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from queue import Empty, SimpleQueue
 from typing import Any, Final, Protocol, TypeAlias, TypeVar
@@ -112,8 +113,7 @@ class GroupMember:
 
     def seek(self, partition: int, offset: int) -> None:
         """Reads a partition from another offset on."""
-        place = TopicPartition(self._topic, partition, offset)
-        self._requests.put(lambda consumer: consumer.seek(place))
+        self._requests.put(lambda consumer: self._seek(consumer, partition, offset))
 
     async def stop(self, seconds: float) -> None:
         """Leaves the group: its partitions are revoked first. The thread is left behind after `seconds`."""
@@ -175,16 +175,23 @@ class GroupMember:
         return batches
 
     def _wait_for_room(self, consumer: Consumer) -> None:
-        patience = PATIENCE_SECONDS
-        while self._moving_ahead() > AHEAD_BYTES_MAX and not self._stopping and patience > 0:
+        ahead = self._moving_ahead()
+        moved_at = time.monotonic()
+        while ahead > AHEAD_BYTES_MAX and not self._stopping:
             self._room.clear()
             self._room.wait(POLL_SECONDS)
             self._do_requests(consumer)
-            patience -= POLL_SECONDS
-        if patience <= 0:
-            stuck = [partition for partition in self._ahead.keys() - self._paused if self._ahead_of(partition) > 0]
-            consumer.pause([TopicPartition(self._topic, partition) for partition in stuck])
-            self._paused.update(stuck)
+            before, ahead = ahead, self._moving_ahead()
+            if ahead < before:
+                moved_at = time.monotonic()
+            elif time.monotonic() - moved_at > PATIENCE_SECONDS:
+                self._pause_stuck(consumer)
+                return
+
+    def _pause_stuck(self, consumer: Consumer) -> None:
+        stuck = [partition for partition in self._ahead.keys() - self._paused if self._ahead_of(partition) > 0]
+        consumer.pause([TopicPartition(self._topic, partition) for partition in stuck])
+        self._paused.update(stuck)
 
     def _resume(self, consumer: Consumer) -> None:
         moving = [partition for partition in self._paused if self._ahead_of(partition) <= 0]
@@ -212,11 +219,19 @@ class GroupMember:
         if not new:
             return
         places = [TopicPartition(self._topic, partition, offset) for partition, offset in new.items()]
-        if wait:
-            consumer.commit(offsets=places, asynchronous=False)
+        try:
+            if wait:
+                consumer.commit(offsets=places, asynchronous=False)
+            else:
+                consumer.commit(offsets=places, asynchronous=True)
+        except KafkaException as error:  # costs only that whoever reads next sends some records again
+            self._tell(self._owner.disturbed, f"offsets were not committed: {_text(error)}")
         else:
-            consumer.commit(offsets=places, asynchronous=True)
-        known.update(new)
+            known.update(new)
+
+    def _seek(self, consumer: Consumer, partition: int, offset: int) -> None:
+        if partition in self._committed:
+            consumer.seek(TopicPartition(self._topic, partition, offset))
 
     # --- librdkafka's callbacks, on the member's thread ---
 
@@ -230,10 +245,7 @@ class GroupMember:
 
     def _on_revoke(self, consumer: Consumer, places: list[TopicPartition]) -> None:
         offsets = self._call(self._revoke([place.partition for place in places]))
-        try:
-            self._commit(consumer, offsets, wait=True)
-        except KafkaException as error:  # costs only that the next member sends some records again
-            self._tell(self._owner.disturbed, f"offsets were not committed: {_text(error)}")
+        self._commit(consumer, offsets, wait=True)
         self._forget(places)
 
     def _on_lost(self, consumer: Consumer, places: list[TopicPartition]) -> None:

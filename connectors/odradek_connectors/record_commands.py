@@ -77,13 +77,17 @@ class RecordCommands:
                 refusal = refusal or Refusal(
                     f"the key of {self._name(record)} is not UTF-8, as an object's key must be"
                 )
-        target = Target(handler.kind, handler.service, handler.handler, key)
+        kind = handler.kind
+        if refusal is not None and kind is TargetKind.WORKFLOW_RUN:
+            kind = TargetKind.WORKFLOW_SHARED  # it is no run: a good record of the key may still begin that
+        target = Target(kind, handler.service, handler.handler, key)
         retention = handler.journal_retention
         invocation = Invocation(
             new_invocation_id(target, None, self._unique(record.offset)),
             target,
             created_at,
             self._source,
+            completion_retention=handler.completion_retention,
             journal_retention=retention if refusal is None else max(retention, REFUSAL_RETENTION_MS),
         )
         value = b"" if record.value is None or (refusal is not None and not refusal.keep_value) else record.value

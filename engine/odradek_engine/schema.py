@@ -49,9 +49,7 @@ def _handler(service: ServiceManifest, handler: HandlerManifest, config: Config)
         handler=handler.name,
         kind=_kind(service, handler),
         public=not private,
-        completion_retention=_first(
-            handler.idempotency_retention, service.idempotency_retention, config.default_idempotency_retention_ms
-        ),
+        completion_retention=_completion_retention(service, handler, config),
         journal_retention=journal_retention,
         inactivity_timeout=_first(
             handler.inactivity_timeout, service.inactivity_timeout, invoker.inactivity_timeout_ms
@@ -69,9 +67,17 @@ def _handler(service: ServiceManifest, handler: HandlerManifest, config: Config)
 def _kind(service: ServiceManifest, handler: HandlerManifest) -> TargetKind:
     if service.ty is ServiceType.SERVICE:
         return TargetKind.SERVICE
+    if service.ty is ServiceType.WORKFLOW:
+        return TargetKind.WORKFLOW_RUN if handler.ty is HandlerType.WORKFLOW else TargetKind.WORKFLOW_SHARED
     if handler.ty is HandlerType.SHARED:
         return TargetKind.OBJECT_SHARED
     return TargetKind.OBJECT_EXCLUSIVE
+
+
+def _completion_retention(service: ServiceManifest, handler: HandlerManifest, config: Config) -> int:
+    if _kind(service, handler) is TargetKind.WORKFLOW_RUN:
+        return _first(handler.workflow_completion_retention, None, config.default_workflow_completion_retention_ms)
+    return _first(handler.idempotency_retention, service.idempotency_retention, config.default_idempotency_retention_ms)
 
 
 def _retry(service: ServiceManifest, handler: HandlerManifest, default: RetryPolicy) -> RetryPolicy:

@@ -18,6 +18,7 @@ Whatever crashes, a handler goes on from its last step. Names and signatures fol
 from odradek.asyncio import as_completed, gather, select, wait_completed
 from odradek.context import (
     Context,
+    DurablePromise,
     ObjectContext,
     ObjectSharedContext,
     RestateDurableCallFuture,
@@ -25,6 +26,8 @@ from odradek.context import (
     RestateDurableSleepFuture,
     RunOptions,
     SendHandle,
+    WorkflowContext,
+    WorkflowSharedContext,
 )
 from odradek.endpoint import Application, app
 from odradek.exceptions import (
@@ -38,10 +41,12 @@ from odradek.logging import RestateLoggingFilter, getLogger
 from odradek.object import VirtualObject
 from odradek.retry_policy import InvocationRetryPolicy
 from odradek.service import Service
+from odradek.workflow import Workflow
 
 __all__ = [
     "Application",
     "Context",
+    "DurablePromise",
     "HandlerMisuseError",
     "InvocationRetryPolicy",
     "ObjectContext",
@@ -57,6 +62,9 @@ __all__ = [
     "Service",
     "TerminalError",
     "VirtualObject",
+    "Workflow",
+    "WorkflowContext",
+    "WorkflowSharedContext",
     "app",
     "as_completed",
     "gather",

@@ -15,6 +15,7 @@ from uuid import UUID
 
 from odradek.futures import (
     AttemptFinishedEvent,
+    DurablePromise,
     RestateDurableCallFuture,
     RestateDurableFuture,
     RestateDurableSleepFuture,
@@ -33,6 +34,7 @@ RunAction: TypeAlias = Callable[..., Coroutine[Any, Any, T]] | Callable[..., T]
 __all__ = [
     "AttemptFinishedEvent",
     "Context",
+    "DurablePromise",
     "HandlerType",
     "KeyValueStore",
     "ObjectContext",
@@ -44,6 +46,8 @@ __all__ = [
     "RunAction",
     "RunOptions",
     "SendHandle",
+    "WorkflowContext",
+    "WorkflowSharedContext",
 ]
 
 
@@ -273,6 +277,33 @@ class Context(abc.ABC):
         """Invokes a handler of the object with this key without waiting for it, after `send_delay` if given."""
 
     @abc.abstractmethod
+    def workflow_call(
+        self,
+        tpe: HandlerType[I, O],
+        key: str,
+        arg: I,
+        idempotency_key: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> RestateDurableCallFuture[O]:
+        """Calls a handler of the workflow with this key.
+
+        The main handler runs once per key: if it was begun before, the result is a `TerminalError` with status code
+        409, and an idempotency key changes nothing of that.
+        """
+
+    @abc.abstractmethod
+    def workflow_send(
+        self,
+        tpe: HandlerType[I, O],
+        key: str,
+        arg: I,
+        send_delay: timedelta | None = None,
+        idempotency_key: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> SendHandle:
+        """Invokes a handler of the workflow with this key without waiting for it, after `send_delay` if given."""
+
+    @abc.abstractmethod
     def generic_call(
         self,
         service: str,
@@ -319,9 +350,48 @@ class Context(abc.ABC):
     def reject_awakeable(self, name: str, failure_message: str, failure_code: int = 500) -> None:
         """Fails the awakeable with this id: whoever awaits it gets a `TerminalError`."""
 
+    @overload
+    def signal(self, name: str) -> RestateDurableFuture[Any]: ...
+
+    @overload
+    def signal(
+        self, name: str, serde: Serde[T] = DefaultSerde(), type_hint: type[T] | None = None
+    ) -> RestateDurableFuture[T]: ...
+
+    @abc.abstractmethod
+    def signal(
+        self, name: str, serde: Serde[T] = DefaultSerde(), type_hint: type[T] | None = None
+    ) -> RestateDurableFuture[T]:
+        """What another handler sends to this invocation under a name; it may come before anybody waits for it.
+
+        Each future takes the next signal of the name: a second one waits for a second signal.
+        """
+
+    @abc.abstractmethod
+    def resolve_signal(self, invocation_id: str, name: str, value: I, serde: Serde[I] = DefaultSerde()) -> None:
+        """Sends a value to an invocation; one that has ended does not hear it."""
+
+    @abc.abstractmethod
+    def reject_signal(self, invocation_id: str, name: str, failure_message: str, failure_code: int = 500) -> None:
+        """Sends a failure to an invocation: whoever awaits the signal gets a `TerminalError`."""
+
     @abc.abstractmethod
     def cancel_invocation(self, invocation_id: str) -> None:
         """Asks an invocation to cancel itself: its next await raises `TerminalError` with status code 409."""
+
+    @overload
+    def attach_invocation(self, invocation_id: str) -> RestateDurableFuture[Any]: ...
+
+    @overload
+    def attach_invocation(
+        self, invocation_id: str, serde: Serde[T] = DefaultSerde(), type_hint: type[T] | None = None
+    ) -> RestateDurableFuture[T]: ...
+
+    @abc.abstractmethod
+    def attach_invocation(
+        self, invocation_id: str, serde: Serde[T] = DefaultSerde(), type_hint: type[T] | None = None
+    ) -> RestateDurableFuture[T]:
+        """The result of an invocation; a `TerminalError` with status code 404 if it is unknown or not kept."""
 
 
 class ObjectContext(Context, KeyValueStore):
@@ -368,3 +438,43 @@ class ObjectSharedContext(Context):
     @abc.abstractmethod
     def state_keys(self, entry_name: str | None = None) -> Awaitable[list[str]]:
         """The names that have a value."""
+
+
+class WorkflowContext(ObjectContext):
+    """What the main handler of a workflow can do."""
+
+    __slots__ = ()
+
+    @overload
+    def promise(self, name: str) -> DurablePromise[Any]: ...
+
+    @overload
+    def promise(
+        self, name: str, serde: Serde[T] = DefaultSerde(), type_hint: type[T] | None = None
+    ) -> DurablePromise[T]: ...
+
+    @abc.abstractmethod
+    def promise(
+        self, name: str, serde: Serde[T] = DefaultSerde(), type_hint: type[T] | None = None
+    ) -> DurablePromise[T]:
+        """The promise of this workflow with this name."""
+
+
+class WorkflowSharedContext(ObjectSharedContext):
+    """What the other handlers of a workflow can do, before, while and after the main one runs."""
+
+    __slots__ = ()
+
+    @overload
+    def promise(self, name: str) -> DurablePromise[Any]: ...
+
+    @overload
+    def promise(
+        self, name: str, serde: Serde[T] = DefaultSerde(), type_hint: type[T] | None = None
+    ) -> DurablePromise[T]: ...
+
+    @abc.abstractmethod
+    def promise(
+        self, name: str, serde: Serde[T] = DefaultSerde(), type_hint: type[T] | None = None
+    ) -> DurablePromise[T]:
+        """The promise of this workflow with this name."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from functools import wraps
 from typing import Any, Literal, TypeVar, cast
 
@@ -22,7 +23,7 @@ T = TypeVar("T")
 
 
 class ServiceDeclaration:
-    """Base of `Service` and `VirtualObject`."""
+    """Base of `Service`, `VirtualObject` and `Workflow`."""
 
     def __init__(
         self,
@@ -55,6 +56,7 @@ class ServiceDeclaration:
         metadata: dict[str, str] | None,
         options: HandlerOptions,
         context_managers: ContextManagers | None,
+        workflow_retention: timedelta | None = None,
     ) -> Callable[[T], T]:
         def decorate(function: T) -> T:
             fn = cast(Callable[..., Any], function)
@@ -68,6 +70,7 @@ class ServiceDeclaration:
                 raise ValueError(f"{handler.target} is declared twice")
             handler.metadata = metadata
             handler.options = options
+            handler.workflow_retention = workflow_retention
             handler.context_managers = self.context_managers + (context_managers or [])
             attach_handler(handler_function, handler)
             self.handlers[handler.name] = handler

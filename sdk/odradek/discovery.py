@@ -21,8 +21,17 @@ from odradek.protocol.manifest import (
 from odradek.retry_policy import InvocationRetryPolicy
 from odradek.schema import json_schema
 
-_SERVICE_TYPES: Final = {"service": ServiceType.SERVICE, "object": ServiceType.VIRTUAL_OBJECT}
-_HANDLER_TYPES: Final = {None: None, "exclusive": HandlerType.EXCLUSIVE, "shared": HandlerType.SHARED}
+_SERVICE_TYPES: Final = {
+    "service": ServiceType.SERVICE,
+    "object": ServiceType.VIRTUAL_OBJECT,
+    "workflow": ServiceType.WORKFLOW,
+}
+_HANDLER_TYPES: Final = {
+    None: None,
+    "exclusive": HandlerType.EXCLUSIVE,
+    "shared": HandlerType.SHARED,
+    "workflow": HandlerType.WORKFLOW,
+}
 
 
 def describe_endpoint(services: Iterable[ServiceDeclaration]) -> EndpointManifest:
@@ -50,6 +59,7 @@ def _describe_handler(handler: Handler[Any, Any]) -> HandlerManifest:
         output=_output_rule(handler),
         documentation=handler.description,
         metadata=handler.metadata or {},
+        workflow_completion_retention=_ms(handler.workflow_retention),
         **_settings(handler.options),
     )
 

@@ -9,6 +9,8 @@ import abc
 from collections.abc import Awaitable, Generator
 from typing import Any, Generic, TypeVar
 
+from odradek.serde import DefaultSerde, Serde
+
 T = TypeVar("T")
 
 
@@ -58,6 +60,38 @@ class SendHandle(abc.ABC):
     @abc.abstractmethod
     async def cancel_invocation(self) -> None:
         """Cancels the invocation that was sent."""
+
+
+class DurablePromise(abc.ABC, Generic[T]):
+    """A promise of a workflow, which lives as long as the workflow is retained: completed once, awaited by anybody.
+
+    Any handler of the workflow's key can do either. Completing it again raises `TerminalError` with status code 409.
+    """
+
+    __slots__ = ("name", "serde")
+
+    def __init__(self, name: str, serde: Serde[T] = DefaultSerde()) -> None:
+        self.name = name
+        self.serde = serde
+
+    @abc.abstractmethod
+    def resolve(self, value: T) -> Awaitable[None]:
+        """Completes the promise with a value."""
+
+    @abc.abstractmethod
+    def reject(self, message: str, code: int = 500) -> Awaitable[None]:
+        """Completes the promise with a failure: whoever awaits it gets a `TerminalError`."""
+
+    @abc.abstractmethod
+    def peek(self) -> Awaitable[T | None]:
+        """What the promise was completed with, None while it is open."""
+
+    @abc.abstractmethod
+    def value(self) -> RestateDurableFuture[T]:
+        """What the promise is completed with, as soon as it is."""
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        return self.value().__await__()
 
 
 class AttemptFinishedEvent(abc.ABC):

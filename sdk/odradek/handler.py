@@ -111,6 +111,8 @@ class Handler(Generic[I, O]):
     metadata: dict[str, str] | None = None
     options: HandlerOptions = field(default_factory=HandlerOptions)
     context_managers: ContextManagers = field(default_factory=list)
+    workflow_retention: timedelta | None = None
+    """Of a workflow's main handler: how long its result, state and promises are kept."""
 
     def __post_init__(self) -> None:
         self.target = f"{self.service_tag.name}/{self.name}"

@@ -41,9 +41,9 @@ def subscription(
     name: str = "sub_1",
     cluster: str = "local",
     topic: str = "payments",
-    **options: str,
+    options: Mapping[str, str] | None = None,
 ) -> Subscription:
-    return Subscription(name, cluster, topic, "Account", "add", options, 0, topic_id, dict(start or {}))
+    return Subscription(name, cluster, topic, "Account", "add", dict(options or {}), 0, topic_id, dict(start or {}))
 
 
 class Targets:

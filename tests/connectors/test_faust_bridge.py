@@ -17,7 +17,7 @@ faust = pytest.importorskip("faust")
 
 from aiohttp import web
 from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 from faust.events import Event
 from faust.types.tuples import Message
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 from connector_fakes import FakeGateway, Targets, handler, schema_of, subscription, until
 from doomed_node import run_until_killed
 
@@ -56,7 +56,7 @@ class Foreign:
     async def subscribe(self, **options: str) -> Subscription:
         """Makes the subscription, as the admin API does."""
         topic_id, starts = await KafkaSourceResolver().resolve(self.cluster, self.topic, options)
-        self.row = subscription(topic_id, starts, f"sub_{uuid.uuid4().hex}", "warehouse", self.topic, **options)
+        self.row = subscription(topic_id, starts, f"sub_{uuid.uuid4().hex}", "warehouse", self.topic, options)
         return self.row
 
     def node(self, commits: dict[tuple[str, str], dict[int, int]] | None = None) -> tuple[FakeGateway, Subscriptions]:

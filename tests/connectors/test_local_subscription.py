@@ -47,8 +47,8 @@ class Bench:
         self.subscriptions = open_subscriptions(self.gateway, self.gateway.committed)
         return self.subscriptions
 
-    def subscribe(self, start: dict[int, int] | None = None, **options: str) -> None:
-        self.gateway.subscriptions["sub_1"] = subscription(self.topic_id, start, **options)
+    def subscribe(self, start: dict[int, int] | None = None, cluster: str = "local") -> None:
+        self.gateway.subscriptions["sub_1"] = subscription(self.topic_id, start, cluster=cluster)
         self.subscriptions.refresh()
 
     async def produce(self, partition: int, count: int, key: bytes | None = None) -> None:

@@ -36,7 +36,7 @@ def check(demo: subprocess.CompletedProcess[str], events: int) -> None:
     assert figures(demo.stdout, "payments") == [f"{events:,}"] * 3
     assert len(set(figures(demo.stdout, "sum"))) == 1
     assert figures(demo.stdout, "lost") == figures(demo.stdout, "doubled") == ["0", "0", "0"]
-    assert "==> SIGKILL: the node is gone" in demo.stdout
+    assert "==> SIGKILL to the node" in demo.stdout
 
 
 @pytest.mark.live

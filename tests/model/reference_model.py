@@ -14,7 +14,6 @@ from odradek.protocol.ids import format_invocation_id
 from odradek_engine.model.rows import Invocation, Result
 from odradek_engine.model.target import TargetKind
 
-Waiter = int
 CANCELED = Result(failure=m.Failure(409, "canceled"))
 KILLED = Result(failure=m.Failure(409, "killed"))
 
@@ -32,7 +31,7 @@ class Life:
     arrived: set[object] = field(default_factory=set)
     children: list[bytes] = field(default_factory=list)
     callers: list[tuple[bytes, int]] = field(default_factory=list)
-    waiters: list[Waiter] = field(default_factory=list)
+    waiters: list[int] = field(default_factory=list)
     completions: int = 0
 
     @property
@@ -42,7 +41,6 @@ class Life:
 
     @property
     def live(self) -> bool:
-        """Whether a handler runs."""
         return self.phase == "invoked" and not self.backing_off
 
 
@@ -59,24 +57,22 @@ class ReferenceModel:
         self.state: dict[str, dict[bytes, bytes]] = {}
         self.sleeps: set[tuple[int, bytes, int]] = set()
         self.starts: set[tuple[int, bytes]] = set()
-        self.answered: dict[Waiter, Result] = {}
+        self.answered: dict[int, Result] = {}
         self._then: deque[Callable[[], None]] = deque()
 
     # --- what can be asked ---
 
-    def invoke(self, invocation: Invocation, entry: m.InputCommand, now: int, waiter: Waiter | None = None) -> None:
+    def invoke(self, invocation: Invocation, entry: m.InputCommand, now: int, waiter: int | None = None) -> None:
         self._invoke(invocation, entry, now, waiter)
         self._finish_command()
 
-    def attach(self, invocation: bytes, waiter: Waiter) -> bool:
+    def attach(self, invocation: bytes, waiter: int) -> bool:
         """False: there is no such invocation."""
         if invocation in self.lives:
             self.lives[invocation].waiters.append(waiter)
         elif invocation in self.results:
             self.answered[waiter] = self.results[invocation]
-        else:
-            return False
-        return True
+        return invocation in self.lives or invocation in self.results
 
     def cancel(self, invocation: bytes) -> None:
         life = self.lives.get(invocation)
@@ -113,15 +109,13 @@ class ReferenceModel:
         life.journal += entries
         life.arrived.update(("done", one.completion_id) for one in entries if hasattr(one, "completion_id"))
 
-    def set_state(self, invocation: bytes, command: m.SetStateCommand) -> bool:
-        """False: it may not, and its attempt has failed."""
+    def set_state(self, invocation: bytes, command: m.SetStateCommand) -> None:
         life = self.lives[invocation]
         if life.place is None:
             self.fail(invocation)
-            return False
-        self.append(invocation, command)
-        self.state.setdefault(life.place, {})[command.key] = command.value
-        return True
+        else:
+            self.append(invocation, command)
+            self.state.setdefault(life.place, {})[command.key] = command.value
 
     def call(
         self, invocation: bytes, command: m.CallCommand | m.OneWayCallCommand, child: Invocation, now: int
@@ -149,9 +143,6 @@ class ReferenceModel:
         life.attempt += 1
         life.backing_off = True
 
-    def pause(self, invocation: bytes) -> None:
-        self.lives[invocation].phase = "paused"
-
     def finish(self, invocation: bytes, command: m.OutputCommand) -> None:
         self.append(invocation, command)
         self._complete(self.lives[invocation], Result(command.value, command.failure))
@@ -170,16 +161,13 @@ class ReferenceModel:
                 self.sleeps.discard((at, invocation, completion))
                 self._notify(invocation, ("done", completion), m.SleepCompletion(completion))
 
-    def retry(self, invocation: bytes) -> None:
-        self.lives[invocation].backing_off = False
-
     # --- how it comes about ---
 
     def _finish_command(self) -> None:
         while self._then:
             self._then.popleft()()
 
-    def _invoke(self, invocation: Invocation, entry: m.InputCommand, now: int, waiter: Waiter | None) -> None:
+    def _invoke(self, invocation: Invocation, entry: m.InputCommand, now: int, waiter: int | None) -> None:
         caller = invocation.caller
         if invocation.id in self.results:
             if caller is not None:
@@ -254,7 +242,7 @@ class ReferenceModel:
         for caller, completion in life.callers:
             self._answer(caller, completion, result)
         self.answered.update(dict.fromkeys(life.waiters, result))
-        queue = self.queues.get(life.place, []) if life.place is not None else []
+        queue = self.queues.get(life.place or "", [])
         if life.is_.id in queue:
             had_it = queue[0] == life.is_.id
             queue.remove(life.is_.id)

@@ -7,6 +7,8 @@ from typing import Any
 import hypothesis.strategies as st
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from reference_model import Life, ReferenceModel
+
 from machine_world import DAY, INPUT, World, add, get, service
 from odradek.protocol import messages as m
 from odradek.protocol.ids import parse_invocation_id
@@ -16,12 +18,12 @@ from odradek_engine.model import outcomes as o
 from odradek_engine.model.rows import Caller, Invocation, Phase, Source, SourceKind, TimerKind
 from odradek_engine.model.target import TargetKind
 from odradek_engine.partition import keys
-from reference_model import Life, ReferenceModel
 
 PICK = st.integers(0, 10_000)
 OBJECTS = st.sampled_from(["a", "b"])
 TARGETS = st.one_of(st.just(service()), st.just(add("a")), st.builds(add, OBJECTS), st.builds(get, OBJECTS))
 IDEMPOTENCY = st.sampled_from([None, "k"])
+CALL_DELAYS = st.sampled_from([None, None, None, 0, 5])
 PHASES = {
     Phase.SCHEDULED: "scheduled",
     Phase.INBOXED: "inboxed",
@@ -50,7 +52,7 @@ class MachineAgainstModel(RuleBasedStateMachine):
                     self.answers[waiter].append(outcome)
                 case x.AwaitResult(invocation) if waiter is not None:
                     self.waiting.setdefault(invocation, []).append(waiter)
-                case x.InvocationEnded(invocation, result):
+                case x.InvocationEnded(invocation, result, _):
                     for one in self.waiting.pop(invocation, []):
                         self.answers[one].append(o.Ended(invocation, result))
 
@@ -140,9 +142,12 @@ class MachineAgainstModel(RuleBasedStateMachine):
         self.model.sleep(raw, command)
 
     @precondition(lambda self: self.live())
-    @rule(pick=PICK, to=TARGETS, key=IDEMPOTENCY, delay=st.sampled_from([None, None, 0, 5]))
-    def call(self, pick: int, to: Any, key: str | None, delay: int | None) -> None:
-        raw, life = self.life(pick)
+    @rule(picks=st.lists(PICK, min_size=1, max_size=3), to=TARGETS, key=IDEMPOTENCY, delay=CALL_DELAYS)
+    def call(self, picks: list[int], to: Any, key: str | None, delay: int | None) -> None:
+        for pick in picks:
+            self.call_once(*self.life(pick), to, key, delay)
+
+    def call_once(self, raw: bytes, life: Life, to: Any, key: str | None, delay: int | None) -> None:
         known_by, result_in = self.next_completion(life), self.next_completion(life)
         command: m.CallCommand | m.OneWayCallCommand
         head = (to.service, to.handler, b"in")
@@ -171,19 +176,25 @@ class MachineAgainstModel(RuleBasedStateMachine):
         self.model.suspend(raw, frozenset(awaited))
 
     @precondition(lambda self: self.live())
-    @rule(pick=PICK, failure=st.sampled_from([None, m.Failure(400, "no")]))
-    def finish(self, pick: int, failure: m.Failure | None) -> None:
-        raw, _ = self.life(pick)
-        command = m.OutputCommand(None if failure else b"out", failure)
-        self.say(raw, command, m.End())
-        self.model.finish(raw, command)
+    @rule(picks=st.lists(PICK, min_size=1, max_size=4), failure=st.sampled_from([None, m.Failure(400, "no")]))
+    def finish(self, picks: list[int], failure: m.Failure | None) -> None:
+        for pick in picks[: len(self.live())]:
+            raw, _ = self.life(pick)
+            command = m.OutputCommand(None if failure else b"out", failure)
+            self.say(raw, command, m.End())
+            self.model.finish(raw, command)
+            if not self.live():
+                return
 
     @precondition(lambda self: self.live())
     @rule(pick=PICK, behavior=st.sampled_from([m.ErrorBehavior.RETRY, m.ErrorBehavior.PAUSE]))
     def fail(self, pick: int, behavior: m.ErrorBehavior) -> None:
         raw, _ = self.life(pick)
         self.say(raw, m.Error(500, "no", next_retry_delay=4, behavior=behavior))
-        (self.model.fail if behavior is m.ErrorBehavior.RETRY else self.model.pause)(raw)
+        if behavior is m.ErrorBehavior.RETRY:
+            self.model.fail(raw)
+        else:
+            self.model.lives[raw].phase = "paused"
 
     @precondition(lambda self: self.known)
     @rule(pick=PICK, back=st.integers(1, 2))
@@ -205,7 +216,7 @@ class MachineAgainstModel(RuleBasedStateMachine):
                 continue
             self.decide(c.FireTimer(timer))
             if timer.kind is TimerKind.RETRY:
-                self.model.retry(timer.invocation)
+                self.model.lives[timer.invocation].backing_off = False
         self.model.due(self.world.now)
 
     @rule(what=st.sampled_from(["acknowledge", "flush", "restart", "recover"]))
@@ -275,4 +286,4 @@ class MachineAgainstModel(RuleBasedStateMachine):
 
 
 TestMachineAgainstModel = MachineAgainstModel.TestCase
-TestMachineAgainstModel.settings = settings(max_examples=60, stateful_step_count=50, deadline=None)
+TestMachineAgainstModel.settings = settings(max_examples=150, stateful_step_count=50, deadline=None)

@@ -56,6 +56,9 @@ class FakeEnvironment:
     def now_ms(self) -> int:
         return self.now
 
+    def before_step(self, target: str, name: str) -> None:
+        pass
+
     def run_in_thread(self, function: Callable[[], T]) -> Awaitable[T]:
         self.threads += 1
         return asyncio.get_running_loop().run_in_executor(None, function)

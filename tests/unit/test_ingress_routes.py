@@ -92,7 +92,7 @@ def test_an_objects_handler_has_its_kind() -> None:
             "latest registered service version.",
         ),
         ("/Priv/h", 400, "the invoked service is not public"),
-        ("/restate/workflow/w/k/attach", 404, "not found"),
+        ("/restate/workflow/w/k/watch", 404, "not found"),
         ("/restate/scope/s/call/Svc/noin", 400, "scoped invocations require vqueues to be enabled"),
         ("/restate/invocation/x/attach", 400, "bad invocation id 'x': bad format"),
         ("/restate/invocation/x/nope", 404, "not found"),

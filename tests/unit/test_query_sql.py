@@ -236,6 +236,19 @@ def test_closing_ends_what_runs_and_too_many_queries_are_refused() -> None:
     asyncio.run(scenario())
 
 
+def test_a_query_that_nobody_waits_for_is_ended() -> None:
+    async def scenario() -> None:
+        rows = EndlessRows()
+        engine = QueryEngine(lambda: rows, "0.1.0")
+        running = asyncio.ensure_future(engine.rows("SELECT COUNT(1) FROM sys_invocation"))
+        await asyncio.to_thread(rows.begun.wait, 10)
+        running.cancel()
+        assert await asyncio.to_thread(rows.closed.wait, 10)
+        await asyncio.to_thread(engine.close)
+
+    asyncio.run(scenario())
+
+
 def test_nothing_heavy_is_imported_before_the_first_query() -> None:
     code = "import sys, odradek_engine.query.engine; sys.exit(bool({'pyarrow', 'datafusion'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

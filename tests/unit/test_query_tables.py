@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from fakes_http import NOW_MS
 from fakes_query import PARTITIONS, SCHEMA, Shelf, add, full_shelf, greet, query
@@ -291,6 +292,39 @@ ENTRIES: list[tuple[m.Entry, str, Any, Any]] = [
         {"Notification": {"ty": {"Completion": "Sleep"}, "id": {"CompletionId": 9}, "result": "Void"}},
     ),
     (
+        m.PeekPromiseCommand("a", 1),
+        "Command: PeekPromise",
+        {"Command": {"PeekPromise": {"key": "a", "completion_id": 1, "name": ""}}},
+        {"Command": {"PeekPromise": {"key": "a", "completion_id": 1}}},
+    ),
+    (
+        m.CompletePromiseCommand("a", 5, failure=m.Failure(500, "no")),
+        "Command: CompletePromise",
+        {
+            "Command": {
+                "CompletePromise": {
+                    "key": "a",
+                    "value": {"Failure": {"code": 500, "message": "no"}},
+                    "completion_id": 5,
+                    "name": "",
+                }
+            }
+        },
+        {"Command": {"CompletePromise": {"key": "a", "completion_id": 5}}},
+    ),
+    (
+        m.CompletePromiseCompletion(5),
+        "Notification: CompletePromise",
+        {"Notification": {"Completion": {"CompletePromise": {"completion_id": 5, "result": "Void"}}}},
+        {"Notification": {"ty": {"Completion": "CompletePromise"}, "id": {"CompletionId": 5}, "result": "Void"}},
+    ),
+    (
+        m.AttachInvocationCommand(CALLEE, 1),
+        "Command: AttachInvocation",
+        {"Command": {"AttachInvocation": {"target": {"InvocationId": CALLEE}, "completion_id": 1, "name": ""}}},
+        {"Command": {"AttachInvocation": {"target": {"InvocationId": CALLEE}, "completion_id": 1}}},
+    ),
+    (
         m.CompleteAwakeableCommand("sign_1x", b"1"),
         "Command: CompleteAwakeable",
         {"Command": {"CompleteAwakeable": {"id": "sign_1x", "result": {"Success": [49]}, "name": ""}}},
@@ -381,11 +415,14 @@ def test_every_entry_of_the_protocol_can_be_shown() -> None:
             "parameter": b"",
             "service_name": "Obj",
             "signal": 1,
+            "target": m.WorkflowTarget("W", "k"),
         }
         if entry_class in (m.CallCommand, m.OneWayCallCommand):
             continue  # their key is text; see above
         names = set(entry_class.__struct_fields__) - {"failure", "name"}
         entry = entry_class(**{name: fields.get(name, 1) for name in names})
+        if isinstance(entry, m.GetPromiseCommand | m.PeekPromiseCommand | m.CompletePromiseCommand):
+            entry = msgspec.structs.replace(entry, key="k")
         for lite in (True, False):
             assert json.loads(entry_json(entry, {}, SCHEMA, lite)), entry_class
 

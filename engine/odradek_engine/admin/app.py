@@ -71,7 +71,7 @@ def make_admin_app(
     producers = TopicProducers(gateway.log, gateway.clock)
     parts = (
         Information(node),
-        Services(gateway, config),
+        Services(gateway, config, node.ingress_url),
         Invocations(gateway),
         subscriptions,
         Clusters(gateway, subscriptions),

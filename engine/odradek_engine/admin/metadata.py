@@ -88,12 +88,22 @@ def service_metadata(service: RegisteredService, config: Config) -> dict[str, An
         documentation=manifest.documentation,
         metadata=manifest.metadata or None,
         idempotency_retention=_duration(manifest.idempotency_retention, config.default_idempotency_retention_ms),
+        workflow_completion_retention=_workflow_retention(manifest, config),
         journal_retention=_duration(manifest.journal_retention, config.default_journal_retention_ms),
         inactivity_timeout=_duration(manifest.inactivity_timeout, invoker.inactivity_timeout_ms),
         abort_timeout=_duration(manifest.abort_timeout, invoker.abort_timeout_ms),
         enable_lazy_state=bool(manifest.enable_lazy_state),
         retry_policy=_service_retry_policy(manifest, config),
     )
+
+
+def _workflow_retention(manifest: ServiceManifest, config: Config) -> str | None:
+    """Of a workflow: how long its main handler's result is kept."""
+    if manifest.ty is not ServiceType.WORKFLOW:
+        return None
+    main = (handler for handler in manifest.handlers if handler.ty is HandlerType.WORKFLOW)
+    own = next((handler.workflow_completion_retention for handler in main), None)
+    return _duration(own, config.default_workflow_completion_retention_ms)
 
 
 def _service_retry_policy(manifest: ServiceManifest, config: Config) -> dict[str, Any]:
@@ -124,6 +134,7 @@ def handler_metadata(service: ServiceManifest, handler: HandlerManifest) -> dict
         documentation=handler.documentation,
         metadata=handler.metadata or None,
         idempotency_retention=_duration(handler.idempotency_retention),
+        workflow_completion_retention=_duration(handler.workflow_completion_retention),
         journal_retention=_duration(handler.journal_retention),
         inactivity_timeout=_duration(handler.inactivity_timeout),
         abort_timeout=_duration(handler.abort_timeout),

@@ -13,6 +13,7 @@ from starlette.routing import Route
 from odradek.protocol.manifest import ServiceType
 from odradek_engine.admin.errors import AdminError, json_response
 from odradek_engine.admin.metadata import deployment_detail, deployment_summary, handler_metadata, service_metadata
+from odradek_engine.admin.openapi import service_document
 from odradek_engine.admin.parameters import check_resource_id
 from odradek_engine.config import Config
 from odradek_engine.gateway import Gateway
@@ -22,9 +23,10 @@ from odradek_engine.model.registry import RegisteredService
 class Services:
     """The routes of them."""
 
-    def __init__(self, gateway: Gateway, config: Config) -> None:
+    def __init__(self, gateway: Gateway, config: Config, ingress_url: str) -> None:
         self._gateway = gateway
         self._config = config
+        self._ingress_url = ingress_url
 
     def routes(self) -> list[Route]:
         """All of them."""
@@ -33,6 +35,7 @@ class Services:
             Route("/deployments/{deployment}", self._deployment),
             Route("/services", self._services),
             Route("/services/{service}", self._service),
+            Route("/services/{service}/openapi", self._openapi),
             Route("/services/{service}/handlers", self._handlers),
             Route("/services/{service}/handlers/{handler}", self._handler),
             Route("/services/{service}/state/{key:path}", self._state),
@@ -59,6 +62,9 @@ class Services:
 
     async def _service(self, request: Request) -> Response:
         return json_response(service_metadata(self._find(request), self._config))
+
+    async def _openapi(self, request: Request) -> Response:
+        return json_response(service_document(self._find(request).manifest, self._ingress_url))
 
     async def _handlers(self, request: Request) -> Response:
         manifest = self._find(request).manifest

@@ -20,6 +20,7 @@ from odradek_engine.ingress.limits import IngressLimits
 from odradek_engine.ingress.requests import (
     Head,
     HeaderReader,
+    check_idempotency_key,
     check_input,
     complete_awakeable,
     invoke,
@@ -35,6 +36,7 @@ from odradek_engine.ingress.responses import (
     health,
     ingress_error,
     invoked,
+    looked_up,
     output,
     preflight,
     result_content_type,
@@ -43,6 +45,7 @@ from odradek_engine.ingress.routes import (
     AwakeableRoute,
     HandlerRoute,
     HealthRoute,
+    LookupRoute,
     NamedResultRoute,
     ResultRoute,
     Route,
@@ -57,6 +60,7 @@ from odradek_engine.ulid import RANDOM_BYTES, make_ulid
 
 _log = logging.getLogger(__name__)
 
+_UNIQUE_BYTES: Final = 16
 _REMEMBERED_ROUTES: Final = 16_384
 _REMEMBERED_PATH_LENGTH: Final = 256
 _CORS: Final = (
@@ -157,8 +161,14 @@ class Dispatcher:
         delay = read_delay(query, route.send) if query else None
         check_input(route.handler, body, head.content_type)
         now_ms = self._gateway.clock.now_ms()
-        key = head.idempotency_key or make_ulid(now_ms, self._gateway.random_bytes(RANDOM_BYTES))
-        command = invoke(route, head, body, key, delay, now_ms)
+        key = head.idempotency_key
+        unique = b""
+        if route.target.of_workflow:
+            check_idempotency_key(route.target, key)
+            unique = self._gateway.random_bytes(_UNIQUE_BYTES)
+        elif key is None:
+            key = make_ulid(now_ms, self._gateway.random_bytes(RANDOM_BYTES))
+        command = invoke(route, head, body, key, delay, now_ms, unique)
         self._submit(command, invoked, exchange, head, counters, route.handler)
 
     def _do_other(self, exchange: Exchange, route: Route, head: Head, counters: RequestCounters) -> None:
@@ -169,6 +179,10 @@ class Dispatcher:
             case NamedResultRoute(wait):
                 named = named_result(exchange.request.body, wait, self._gateway.schema)
                 self._do_other(exchange, named, head, counters)
+            case LookupRoute():
+                named = named_result(exchange.request.body, False, self._gateway.schema)
+                counters.completed += 1
+                exchange.send(looked_up(named.invocation), _cors(head.origin))
             case AwakeableRoute():
                 command = complete_awakeable(route, exchange.request.body)
                 self._submit(command, awakeable_told, exchange, head, counters, None)
@@ -204,6 +218,9 @@ class Dispatcher:
         counters.took(self._gateway.clock.monotonic() - begun)
         content_type = b""
         if isinstance(outcome, Ended):
+            target = outcome.target
+            if handler is None and target is not None:
+                handler = self._gateway.schema.handler(target.service, target.handler)
             content_type = result_content_type(handler, outcome.result)
             if outcome.result.failure is not None:
                 counters.invocation_error += 1

@@ -16,10 +16,12 @@ from odradek_engine.ingress.routes import (
     ResultRoute,
     read_invocation_id,
     result_of_idempotent,
+    result_of_workflow,
 )
 from odradek_engine.model.commands import Invoke, Signal
 from odradek_engine.model.registry import HandlerSchema, Schema
 from odradek_engine.model.rows import Invocation, Source, SourceKind
+from odradek_engine.model.target import Target, TargetKind
 from odradek_engine.partition.routing import new_invocation_id
 
 INGRESS_PATH_HEADER: Final = "x-restate-ingress-path"
@@ -134,14 +136,30 @@ def read_delay(query: str, send: bool) -> int | None:
         raise RequestError(400, f"bad delay query parameter, must be a ISO8601 duration: {error}") from None
 
 
+def check_idempotency_key(target: Target, idempotency_key: str | None) -> None:
+    """Refuses one on a workflow's run, which its key makes idempotent already."""
+    if idempotency_key is not None and target.kind is TargetKind.WORKFLOW_RUN:
+        raise RequestError(
+            400,
+            "cannot use the idempotency key with workflow handlers. The handler invocation will already be idempotent "
+            "by the workflow key itself.",
+        )
+
+
 def invoke(
-    route: HandlerRoute, head: Head, body: bytes, idempotency_key: str, delay: int | None, now_ms: int
+    route: HandlerRoute,
+    head: Head,
+    body: bytes,
+    idempotency_key: str | None,
+    delay: int | None,
+    now_ms: int,
+    unique: bytes = b"",
 ) -> Invoke:
-    """The command of a call or a send, whose idempotency key the client or the ingress has made."""
+    """The command of a call or a send. `unique`: 16 random bytes where neither a key nor the target fixes the id."""
     handler = route.handler
     target = route.target
     invocation = Invocation(
-        id=new_invocation_id(target, idempotency_key, b""),
+        id=new_invocation_id(target, idempotency_key, unique),
         target=target,
         created_at=now_ms,
         source=_SOURCE,
@@ -174,7 +192,12 @@ class _IdempotentName(msgspec.Struct, rename="camel", tag="idempotentInvocation"
     key: str | None = None
 
 
-_read_name: Final = msgspec.json.Decoder(_InvocationName | _IdempotentName).decode
+class _WorkflowName(msgspec.Struct, rename="camel", tag="workflow", tag_field="target"):
+    workflow_name: str
+    workflow_key: str
+
+
+_read_name: Final = msgspec.json.Decoder(_InvocationName | _IdempotentName | _WorkflowName).decode
 
 
 def named_result(body: bytes, wait: bool, schema: Schema) -> ResultRoute:
@@ -185,4 +208,6 @@ def named_result(body: bytes, wait: bool, schema: Schema) -> ResultRoute:
         raise RequestError(500, f"cannot read body: invalid request body: {error}") from None
     if isinstance(name, _InvocationName):
         return ResultRoute(read_invocation_id(name.invocation_id), wait)
+    if isinstance(name, _WorkflowName):
+        return result_of_workflow(name.workflow_name, name.workflow_key, wait, schema)
     return result_of_idempotent(name.service, name.key, name.handler, name.idempotency_key, wait, schema)

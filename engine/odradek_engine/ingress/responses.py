@@ -55,6 +55,10 @@ class _SendBody(msgspec.Struct, frozen=True, rename="camel"):
     status: str
 
 
+class _LookupBody(msgspec.Struct, frozen=True, rename="camel"):
+    invocation_id: str
+
+
 class _HealthBody(msgspec.Struct, frozen=True):
     services: list[str]
 
@@ -77,6 +81,11 @@ INTERNAL_ERROR: Final = ingress_error(500, "internal error")
 def health(services: list[str]) -> Response:
     """The names of the registered services."""
     return Response(200, _JSON, msgspec.json.encode(_HealthBody(services)))
+
+
+def looked_up(invocation: bytes) -> Response:
+    """The id of an invocation, whether there is one or not."""
+    return Response(200, _JSON, msgspec.json.encode(_LookupBody(format_invocation_id(invocation))))
 
 
 def preflight(headers: list[tuple[bytes, bytes]]) -> Response:

@@ -12,11 +12,11 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 
 from odradek.protocol.ids import MalformedId, parse_awakeable_id, parse_invocation_id
-from odradek.protocol.manifest import ServiceType
+from odradek.protocol.manifest import HandlerType, ServiceType
 from odradek_engine.ingress.responses import RequestError
 from odradek_engine.model.registry import HandlerSchema, Schema
-from odradek_engine.model.target import Target, TargetKind
-from odradek_engine.partition.routing import new_invocation_id
+from odradek_engine.model.target import Target
+from odradek_engine.partition.routing import idempotent_id, workflow_run_id
 
 _MIN_SLASHES: Final = 2
 _MAX_SLASHES: Final = 7
@@ -31,10 +31,13 @@ _BAD_INVOCATION_PATH: Final = (
     "/restate/invocation/:invocation_target/:idempotency_key/output or "
     "/restate/invocation/:invocation_target/:idempotency_key/attach"
 )
+_BAD_WORKFLOW_PATH: Final = (
+    "bad path, expected either /restate/workflow/:workflow_name/:workflow_key/output or "
+    "/restate/workflow/:workflow_name/:workflow_key/attach"
+)
 _BAD_AWAKEABLE_PATH: Final = (
     "bad path, expected either /restate/awakeables/:id/resolve or /restate/awakeables/:id/reject"
 )
-_UNUSED_UNIQUE: Final = bytes(16)
 GET: Final = (b"GET",)
 POST: Final = (b"POST",)
 GET_OR_POST: Final = (b"GET", b"POST")
@@ -65,6 +68,12 @@ class NamedResultRoute(msgspec.Struct, frozen=True):
     methods: tuple[bytes, ...] = POST
 
 
+class LookupRoute(msgspec.Struct, frozen=True):
+    """Tell the id of an invocation that the body names."""
+
+    methods: tuple[bytes, ...] = POST
+
+
 class AwakeableRoute(msgspec.Struct, frozen=True):
     """Complete an awakeable."""
 
@@ -80,7 +89,7 @@ class HealthRoute(msgspec.Struct, frozen=True):
     methods: tuple[bytes, ...] = GET
 
 
-Route: TypeAlias = HandlerRoute | ResultRoute | NamedResultRoute | AwakeableRoute | HealthRoute
+Route: TypeAlias = HandlerRoute | ResultRoute | NamedResultRoute | LookupRoute | AwakeableRoute | HealthRoute
 
 
 def find_route(path: str, method: bytes, schema: Schema) -> Route:
@@ -118,6 +127,10 @@ def _reserved_route(segments: list[str], method: bytes, schema: Schema) -> Route
             if len(rest) > 1:
                 raise RequestError(400, _BAD_PREFIXED_PATH)
             return ResultRoute(read_invocation_id(rest[0]), wait=name == "attach")
+        case "lookup" if not rest:
+            return LookupRoute()
+        case "workflow":
+            return _workflow_route(rest, schema)
         case "invocation":
             return _invocation_route(rest, schema)
         case "awakeables" | "a":
@@ -183,12 +196,32 @@ def _invocation_route(rest: list[str], schema: Schema) -> ResultRoute:
     return result_of_idempotent(subject[0], key, subject[-2], idempotency_key, verb == "attach", schema)
 
 
+def _workflow_route(rest: list[str], schema: Schema) -> ResultRoute:
+    if len(rest) < 3:
+        raise RequestError(400, _BAD_WORKFLOW_PATH)
+    workflow, key, verb, *more = rest
+    if more or verb not in ("attach", "output"):
+        raise RequestError(404, "not found")
+    return result_of_workflow(workflow, _decode(key, "key"), verb == "attach", schema)
+
+
+def result_of_workflow(workflow: str, key: str, wait: bool, schema: Schema) -> ResultRoute:
+    """The result of a workflow's run. Nothing of it need be registered any more."""
+    return ResultRoute(workflow_run_id(workflow, key), wait, _main_handler(workflow, schema))
+
+
+def _main_handler(workflow: str, schema: Schema) -> HandlerSchema | None:
+    service = schema.services.get(workflow)
+    handlers = () if service is None else service.manifest.handlers
+    main = (handler.name for handler in handlers if handler.ty is HandlerType.WORKFLOW)
+    return schema.handler(workflow, next(main, ""))
+
+
 def result_of_idempotent(
     service: str, key: str | None, handler: str, idempotency_key: str, wait: bool, schema: Schema
 ) -> ResultRoute:
     """The result of the invocation that an idempotency key names. Nothing of it need be registered any more."""
-    kind = TargetKind.SERVICE if key is None else TargetKind.OBJECT_EXCLUSIVE
-    invocation = new_invocation_id(Target(kind, service, handler, key or ""), idempotency_key, _UNUSED_UNIQUE)
+    invocation = idempotent_id(service, key, handler, idempotency_key)
     return ResultRoute(invocation, wait, schema.handler(service, handler))
 
 

@@ -6,6 +6,7 @@ timeout is asked to suspend; one that does not within its abort timeout is abort
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
@@ -24,6 +25,9 @@ _log = logging.getLogger(__name__)
 
 STRETCH_BYTES: Final = 1024 * 1024
 """A handler's stretch is cut into commands of about this size."""
+_MESSAGE_BYTES: Final = 16
+"""What a message takes beside its payload, about."""
+SILENCE_CHECK_SECONDS: Final = 0.5
 _LAST: Final = (End, Suspension, Error)
 _NO_TIMEOUT: Final = 60_000
 
@@ -71,17 +75,20 @@ class Attempts:
         schema: Callable[[], Schema],
         endpoint_of: Callable[[str], Endpoint | None],
         limit: int,
+        stretch_bytes: int = STRETCH_BYTES,
     ) -> None:
         self.clock = clock
         self._submit = submit
         self._schema = schema
         self._endpoint_of = endpoint_of
         self._limit = limit
+        self._stretch_bytes = stretch_bytes
         self._live: OrderedDict[bytes, LiveAttempt] = OrderedDict()
         """The one heard of longest ago first."""
         self._waiting: deque[_Waiting] = deque()
         self._granted: dict[bytes, _Waiting] = {}
         """Attempts that a slot is kept for, between `BeginAttempt` and their start."""
+        self._silence_check: asyncio.TimerHandle | None = None
 
     @property
     def live_count(self) -> int:
@@ -102,6 +109,9 @@ class Attempts:
     def start(self, partition: int, effect: StartAttempt) -> None:
         """Opens an attempt, or has it wait for a slot."""
         invocation = effect.invocation.id
+        live = self._live.get(invocation)
+        if live is not None and live.attempt == effect.attempt:
+            return  # it stood in line twice, for an earlier invocation of its id as well
         if invocation in self._granted:
             del self._granted[invocation]
         elif self._full():
@@ -164,11 +174,12 @@ class Attempts:
             self._fill_slots()
             return
         self._live[live.invocation] = live
+        self._watch()
         try:
             live.side = endpoint.start(target.service, target.handler, start_message(effect), effect.journal, live)
         except Exception as error:
             _log.exception("cannot start %s", format_invocation_id(live.invocation))
-            self._close(live)
+            self.end(live.invocation, live.attempt)
             failure = AttemptFailure(500, f"the handler cannot be started: {error!r}", "RT0007")
             self._submit(partition, FailAttempt(live.invocation, live.attempt, failure))
 
@@ -180,7 +191,7 @@ class Attempts:
         self._live.move_to_end(live.invocation)
         if isinstance(messages[-1], _LAST):
             self._close(live)
-        for stretch in _cut(messages):
+        for stretch in _cut(messages, self._stretch_bytes):
             self._submit(live.partition, HandlerMessages(live.invocation, live.attempt, stretch))
 
     def _close(self, live: LiveAttempt) -> None:
@@ -188,8 +199,17 @@ class Attempts:
         if self._waiting:
             self._fill_slots()
 
-    def check_silence(self) -> None:
-        """Asks silent handlers to suspend, aborts those that do not; called now and then."""
+    def _watch(self) -> None:
+        """Looks at the live attempts now and then, as long as there are any."""
+        if self._silence_check is None:
+            loop = asyncio.get_running_loop()
+            self._silence_check = loop.call_later(SILENCE_CHECK_SECONDS, self._check_silence)
+
+    def _check_silence(self) -> None:
+        """Asks silent handlers to suspend, aborts those that do not."""
+        self._silence_check = None
+        if self._live:
+            self._watch()
         now = self.clock.monotonic()
         for live in list(self._live.values()):
             if live.suspending_since is None:
@@ -231,22 +251,22 @@ def start_message(effect: StartAttempt) -> Start:
     )
 
 
-def _cut(messages: Sequence[HandlerMessage]) -> list[tuple[HandlerMessage, ...]]:
+def _cut(messages: Sequence[HandlerMessage], stretch_bytes: int) -> list[tuple[HandlerMessage, ...]]:
     if len(messages) == 1:
         return [tuple(messages)]
     stretches: list[tuple[HandlerMessage, ...]] = []
     stretch: list[HandlerMessage] = []
     size = 0
     for message in messages:
-        size += _payload_bytes(message)
-        if size > STRETCH_BYTES and stretch:
+        size += _message_bytes(message)
+        if size > stretch_bytes and stretch:
             stretches.append(tuple(stretch))
-            stretch, size = [], _payload_bytes(message)
+            stretch, size = [], _message_bytes(message)
         stretch.append(message)
     stretches.append(tuple(stretch))
     return stretches
 
 
-def _payload_bytes(message: HandlerMessage) -> int:
+def _message_bytes(message: HandlerMessage) -> int:
     payload = getattr(message, "value", None) or getattr(message, "parameter", None)
-    return len(payload) if payload else 0
+    return _MESSAGE_BYTES + (len(payload) if payload else 0)

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from odradek_engine.log.checks import check_topic, size_of, user_topic
 from odradek_engine.log.port import (
     JournalListener,
+    JournalWriter,
     LogError,
     LogUnavailable,
     NewRecord,
@@ -82,7 +83,7 @@ class SimulatedLog:
         spec, identity = self._cluster.topics[name]
         return TopicInfo(name, identity, spec.partitions)
 
-    def journal_writer(self, topic: str, partition: int, listener: JournalListener) -> SimulatedJournalWriter:
+    def journal_writer(self, topic: str, partition: int, listener: JournalListener) -> JournalWriter:
         """See the port."""
         place = self._partition(topic, partition)
         channel = Channel(self._cluster, place, Lane(), listener)

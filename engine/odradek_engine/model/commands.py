@@ -21,7 +21,7 @@ from odradek_engine.model.registry import Deployment
 from odradek_engine.model.rows import AttemptFailure, Caller, Invocation, KafkaCluster, Subscription, Timer
 
 
-class Command(msgspec.Struct, frozen=True, array_like=True):
+class Command(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Base of all commands."""
 
 
@@ -118,7 +118,7 @@ class ReadOutput(Command, frozen=True, array_like=True, tag=14):
     invocation: bytes
 
 
-class SourceRecord(msgspec.Struct, frozen=True, array_like=True):
+class SourceRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Where a subscription's record stands in its source.
 
     `previous`: offset of the record that the subscription sent to the same target partition before, -1 after a

@@ -10,6 +10,7 @@ from odradek.protocol.messages import EngineMessage, Entry
 from odradek_engine.model.commands import PartitionMessage
 from odradek_engine.model.outcomes import AnyOutcome
 from odradek_engine.model.rows import Invocation, Result, Timer
+from odradek_engine.model.target import Target
 
 
 class Effect(msgspec.Struct, frozen=True, gc=False):
@@ -33,6 +34,7 @@ class InvocationEnded(Effect, frozen=True):
 
     invocation: bytes
     result: Result
+    target: Target
 
 
 class StartAttempt(Effect, frozen=True):

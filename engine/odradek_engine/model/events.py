@@ -27,7 +27,7 @@ from odradek_engine.model.rows import (
 )
 
 
-class Event(msgspec.Struct, frozen=True, array_like=True):
+class Event(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Base of all events."""
 
 

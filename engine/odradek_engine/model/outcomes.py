@@ -7,9 +7,10 @@ from typing import TypeAlias
 import msgspec
 
 from odradek_engine.model.rows import Result
+from odradek_engine.model.target import Target
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class Outcome(msgspec.Struct, frozen=True, gc=False):
     """Base of all outcomes."""
 
 
@@ -27,6 +28,8 @@ class Ended(Outcome, frozen=True):
     invocation: bytes
     result: Result
     expires_at: int | None = None
+    target: Target | None = None
+    """What the invocation is of."""
 
 
 class NotFound(Outcome, frozen=True):

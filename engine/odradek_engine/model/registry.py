@@ -71,3 +71,9 @@ class Schema(msgspec.Struct, frozen=True):
     def handler(self, service: str, handler: str) -> HandlerSchema | None:
         """The handler, if it is registered."""
         return self.handlers.get((service, handler))
+
+    def in_process(self, service: str) -> bool:
+        """Whether the service runs inside the node."""
+        registered = self.services.get(service)
+        deployment = None if registered is None else self.deployments.get(registered.deployment)
+        return deployment is not None and deployment.in_process

@@ -10,7 +10,7 @@ from odradek.protocol.messages import Entry, Failure, Future
 from odradek_engine.model.target import Target
 
 
-class Row(msgspec.Struct, frozen=True, array_like=True):
+class Row(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Base of all rows."""
 
 

@@ -18,7 +18,7 @@ class TargetKind(IntEnum):
     WORKFLOW_SHARED = 4
 
 
-class Target(msgspec.Struct, frozen=True, array_like=True):
+class Target(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A handler, and the key of its object or workflow (empty for services)."""
 
     kind: TargetKind

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, Literal, Protocol
+from typing import Final, Protocol
 
 import msgspec
 
@@ -20,27 +20,24 @@ from odradek_engine.model.outcomes import AnyOutcome, Refused
 from odradek_engine.model.registry import Schema
 from odradek_engine.model.rows import KafkaCluster, Subscription
 from odradek_engine.node.applications import Applications, BadApplication
-from odradek_engine.node.identity import Identity, check_log, settle_identity
-from odradek_engine.node.logs import open_log
+from odradek_engine.node.host import Host
+from odradek_engine.node.identity import Identity
 from odradek_engine.node.partitions import Partitions
-from odradek_engine.node.system import HandlerThreads, SystemClock, SystemRandom
 from odradek_engine.node.upkeep import Upkeep
 from odradek_engine.partition import keys
 from odradek_engine.partition.decide.decision import Limits, Surroundings
 from odradek_engine.partition.routing import hash_key, partition_of
-from odradek_engine.partition.tables import OFTEN_MISSED, ROW_TYPES, partition_prefix
+from odradek_engine.partition.tables import partition_prefix
 from odradek_engine.query.engine import QueryEngine
 from odradek_engine.query.store_rows import StoreRows
 from odradek_engine.replica.flusher import Flusher
 from odradek_engine.replica.leader import Conduct
-from odradek_engine.replica.position import POSITIONS
 from odradek_engine.replica.processor import Fittings, Processor
 from odradek_engine.replica.recovery import Journal
 from odradek_engine.replica.release import Release
 from odradek_engine.replica.rounds import Rounds
 from odradek_engine.schema import EMPTY, build_schema, default_retry_policy
 from odradek_engine.store.port import Store, StoreError, prefix_end
-from odradek_engine.store.rocks import RocksStore
 from odradek_engine.version import version
 
 _log = logging.getLogger(__name__)
@@ -64,15 +61,19 @@ class Node:
     """Implements `Gateway`. Start it, and stop it, once."""
 
     def __init__(
-        self, config: Config, applications: Sequence[Application], on_failure: Callable[[Exception], None]
+        self,
+        config: Config,
+        applications: Sequence[Application],
+        host: Host,
+        on_failure: Callable[[Exception], None],
     ) -> None:
         self.config = config
-        self.clock = SystemClock()
+        self.clock = host.clock
+        self.random_bytes = host.random_bytes
         self.partitions = 0
         self.log: Log
-        self._random = SystemRandom()
-        self._threads = HandlerThreads(self.clock)
-        self._applications = Applications(applications, self._threads)
+        self._host = host
+        self._applications = Applications(applications, host.environment)
         self._on_failure = on_failure
         self._schema = EMPTY
         now = self.clock.now_ms()
@@ -93,15 +94,15 @@ class Node:
             lambda: self._schema,
             self._applications.endpoint_of,
             config.worker.invoker.concurrent_invocations_limit,
+            host.stretch_bytes,
         )
         self.processors = self._processors.processors
         self.journal_topic = f"{config.cluster_name}.journal"
         self.cleanup_seconds = config.worker.cleanup_interval_ms / 1000
-        self.check_silence = self.attempts.check_silence
         self.readers: SubscriptionReaders | None = None
         """Who reads for the subscriptions, once the doors are open."""
-        self._queries = QueryEngine(self._open_rows, version())
-        self._upkeep = Upkeep(self)
+        self._queries = QueryEngine(self.open_rows, version())
+        self._upkeep = Upkeep(self, host.call_later)
         self._closing = contextlib.AsyncExitStack()
 
     # --- life ---
@@ -111,26 +112,17 @@ class Node:
 
         What was opened is closed by `stop`, also after an error in here.
         """
-        config = self.config
-        kind: Literal["embedded", "kafka"] = "embedded" if config.embedded else "kafka"
-        check_log(config.base_dir, kind, config.cluster_name)
-        self._closing.callback(self._threads.close)
-        self.log = await open_log(config)
+        self._closing.callback(self._host.close)
+        self.log = await self._host.open_log()
         self._closing.push_async_callback(self.log.close)
-        partitions = await self._cluster_partitions()
-        identity = settle_identity(
-            config.base_dir, Identity(kind, config.cluster_name, await self.log.cluster_id(), partitions)
-        )
+        identity = self._host.settle_identity(await self.log.cluster_id(), await self._cluster_partitions())
         self.partitions = identity.partitions
         await self.log.ensure_topics(
             [TopicSpec(self.journal_topic, self.partitions, Cleanup.NEVER_BY_TIME, log_append_time=True)]
         )
-        tables = [*ROW_TYPES, POSITIONS]
-        self.store = await asyncio.to_thread(
-            RocksStore, config.base_dir / "tables", tables, OFTEN_MISSED, config.storage.cache_size_bytes
-        )
+        self.store = await self._host.open_store()
         self._closing.push_async_callback(self._close_store)
-        self._flusher = Flusher(self.store, config.storage.flush_interval_ms / 1000, self._on_failure)
+        self._flusher = Flusher(self.store, self.config.storage.flush_interval_ms / 1000, self._on_failure)
         self._closing.callback(self._flusher.close)
         self._closing.callback(self._queries.close)
         await self._open_partitions(identity)
@@ -192,7 +184,7 @@ class Node:
         return Surroundings(
             partition=partition,
             partitions=self.partitions,
-            random_bytes=self._random.random_bytes,
+            random_bytes=self.random_bytes,
             schema=lambda: self._schema,
             default_retry=default_retry_policy(config),
             limits=Limits(
@@ -257,10 +249,6 @@ class Node:
         """Subscriptions by id."""
         return self._subscriptions
 
-    def random_bytes(self, count: int) -> bytes:
-        """Random bytes for new ids."""
-        return self._random.random_bytes(count)
-
     def submit(self, command: AnyCommand, reply: Reply) -> None:
         """Queues a command about an invocation at its partition; raises `Overloaded`."""
         self._processors.submit(command, reply)
@@ -301,7 +289,8 @@ class Node:
         """The same, as an Arrow IPC stream."""
         return await self._queries.arrow_stream(sql)
 
-    def _open_rows(self) -> StoreRows:
+    def open_rows(self) -> StoreRows:
+        """The durable tables at this moment."""
         self._flusher.flush()
         return StoreRows(self.store.snapshot(), self.partitions, self._schema)
 

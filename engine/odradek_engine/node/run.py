@@ -7,6 +7,7 @@ import contextlib
 import gc
 import logging
 import signal
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from odradek_engine.node.applications import BadApplication, load_application
 from odradek_engine.node.doors import Doors
 from odradek_engine.node.identity import WrongDirectory
 from odradek_engine.node.node import Node
+from odradek_engine.node.system import SystemHost
 from odradek_engine.node.watchdog import Watchdog
 from odradek_engine.replica.recovery import Deposed, PartitionHalted
 from odradek_engine.store.port import StoreError
@@ -73,6 +75,11 @@ def _spare_the_collector() -> None:
     gc.set_threshold(100_000, 50, 100)
 
 
+def _keep_the_loop_responsive() -> None:
+    """Has other threads (queries, blocking steps) give the loop its turn after half a millisecond, not five."""
+    sys.setswitchinterval(0.0005)
+
+
 async def _serve(config: Config, applications: Sequence[Application]) -> int:
     loop = asyncio.get_running_loop()
     stopped: asyncio.Future[Exception | None] = loop.create_future()
@@ -85,13 +92,14 @@ async def _serve(config: Config, applications: Sequence[Application]) -> int:
         loop.add_signal_handler(number, stop)
     async with contextlib.AsyncExitStack() as closing:
         watchdog = Watchdog()
-        node = Node(config, applications, stop)
+        node = Node(config, applications, SystemHost(config), stop)
         closing.push_async_callback(node.stop)
         await node.start()
         doors = Doors(node)
         closing.push_async_callback(doors.close)
         await doors.open()
         _spare_the_collector()
+        _keep_the_loop_responsive()
         watchdog.start()
         closing.callback(watchdog.stop)
         _log.info("node %s is ready", config.node_name)

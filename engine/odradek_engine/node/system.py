@@ -1,4 +1,4 @@
-"""Clock, randomness and threads of a real machine. Everything else gets them handed in."""
+"""The real machine as a node's host: its clocks, randomness, threads, the configured log, and the data directory."""
 
 from __future__ import annotations
 
@@ -8,7 +8,16 @@ import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, TypeVar
+from typing import Final, Literal, TypeVar
+
+from odradek_engine.config import Config
+from odradek_engine.invoker.attempts import STRETCH_BYTES
+from odradek_engine.log.port import Log
+from odradek_engine.node.identity import Identity, check_log, settle_identity
+from odradek_engine.node.logs import open_log
+from odradek_engine.partition.tables import OFTEN_MISSED, ROW_TYPES
+from odradek_engine.replica.position import POSITIONS
+from odradek_engine.store.rocks import RocksStore
 
 T = TypeVar("T")
 
@@ -58,6 +67,9 @@ class HandlerThreads:
         """Wall clock, ms since the epoch."""
         return self._clock.now_ms()
 
+    def before_step(self, target: str, name: str) -> None:
+        """Nothing comes before a step."""
+
     def run_in_thread(self, function: Callable[[], T]) -> asyncio.Future[T]:
         """Runs blocking code off the loop, with the caller's context variables."""
         context = contextvars.copy_context()
@@ -66,3 +78,41 @@ class HandlerThreads:
     def close(self) -> None:
         """Waits for nobody: a step that is under way runs again after a restart."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+class SystemHost:
+    """Implements `Host` as the configuration says."""
+
+    stretch_bytes = STRETCH_BYTES
+
+    def __init__(self, config: Config) -> None:
+        self.clock = SystemClock()
+        self.environment = HandlerThreads(self.clock)
+        self.random_bytes = SystemRandom().random_bytes
+        self._config = config
+        self._kind: Literal["embedded", "kafka"] = "embedded" if config.embedded else "kafka"
+
+    def call_later(self, seconds: float, work: Callable[[], None]) -> asyncio.TimerHandle:
+        """See `Host`."""
+        return asyncio.get_running_loop().call_later(seconds, work)
+
+    async def open_log(self) -> Log:
+        """See `Host`."""
+        check_log(self._config.base_dir, self._kind, self._config.cluster_name)
+        return await open_log(self._config)
+
+    def settle_identity(self, cluster_id: str, partitions: int) -> Identity:
+        """See `Host`."""
+        wanted = Identity(self._kind, self._config.cluster_name, cluster_id, partitions)
+        return settle_identity(self._config.base_dir, wanted)
+
+    async def open_store(self) -> RocksStore:
+        """See `Host`."""
+        tables = [*ROW_TYPES, POSITIONS]
+        directory = self._config.base_dir / "tables"
+        cache_bytes = self._config.storage.cache_size_bytes
+        return await asyncio.to_thread(RocksStore, directory, tables, OFTEN_MISSED, cache_bytes)
+
+    def close(self) -> None:
+        """See `Host`."""
+        self.environment.close()

@@ -1,4 +1,4 @@
-"""What a node does now and then: heartbeats, silent handlers, retention, trimming of the embedded log."""
+"""What a node does now and then: heartbeats, retention, trimming of the embedded log."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from odradek_engine.store.port import Store, StoreError
 _log = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS: Final = 0.5
-SILENCE_CHECK_SECONDS: Final = 0.5
 TRIM_SECONDS: Final = 10.0
 
 
@@ -27,17 +26,17 @@ class Upheld(Protocol):
     cleanup_seconds: float
     journal_topic: str
 
-    def check_silence(self) -> None:
-        """Looks for handlers that are silent too long."""
-
 
 class Upkeep:
     """The node's periodic work: a timer each, started and stopped with the node."""
 
-    def __init__(self, upheld: Upheld) -> None:
+    def __init__(self, upheld: Upheld, call_later: Callable[[float, Callable[[], None]], asyncio.TimerHandle]) -> None:
         self._upheld = upheld
+        self._call_later = call_later
         self._handles: dict[str, asyncio.TimerHandle] = {}
         self._trimming: asyncio.Task[None] | None = None
+        self._trimmed: list[tuple[int, int]] = []
+        """What the last trimming was about: partitions and their stored offsets."""
 
     def start(self) -> None:
         """Begins."""
@@ -46,7 +45,6 @@ class Upkeep:
             self._repeat("heartbeat", HEARTBEAT_SECONDS, self._heartbeat)
         else:
             self._repeat("trim", TRIM_SECONDS, self._trim)
-        self._repeat("silence", SILENCE_CHECK_SECONDS, upheld.check_silence)
         self._repeat("clean up", upheld.cleanup_seconds, self._clean_up)
 
     def stop(self) -> None:
@@ -58,11 +56,10 @@ class Upkeep:
 
     def _repeat(self, name: str, seconds: float, work: Callable[[], None]) -> None:
         def run() -> None:
-            self._handles[name] = loop.call_later(seconds, run)
+            self._handles[name] = self._call_later(seconds, run)
             work()
 
-        loop = asyncio.get_running_loop()
-        self._handles[name] = loop.call_later(seconds, run)
+        self._handles[name] = self._call_later(seconds, run)
 
     def _heartbeat(self) -> None:
         for processor in self._upheld.processors:
@@ -80,13 +77,17 @@ class Upkeep:
         """Removes what the tables hold safely. The record they stand at stays: recovery holds it against them."""
         upheld = self._upheld
         stored = [(processor.partition, processor.stored_offset) for processor in upheld.processors]
+        if stored == self._trimmed:
+            return
         try:
             await asyncio.to_thread(upheld.store.sync)
         except StoreError as error:
             _log.warning("%s", error)
             return
+        self._trimmed = stored
         for partition, offset in stored:
             try:
                 await upheld.log.delete_before(upheld.journal_topic, partition, offset)
             except LogError as error:
                 _log.warning("journal %d cannot be trimmed: %s", partition, error)
+                self._trimmed = []

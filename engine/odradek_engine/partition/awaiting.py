@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Final
 
-from odradek.protocol.future import NotificationKey, Outcome, leaves_of, resolve
+from odradek.protocol.future import NotificationKey, Outcome, leaves_of, resolve, signal_key
 from odradek.protocol.messages import Future
 
 AWAIT_DEPTH_MAX: Final = 400
@@ -17,12 +17,16 @@ AWAIT_DEPTH_MAX: Final = 400
 
 
 class Arrived:
-    """Completions and signals that are in a journal, each with whether it was a success; the first one counts."""
+    """Completions and signals that are in a journal, each with whether it was a success.
 
-    __slots__ = ("_outcomes",)
+    The first completion of an id, or signal of an index, counts; named signals are counted through.
+    """
+
+    __slots__ = ("_named", "_outcomes")
 
     def __init__(self) -> None:
         self._outcomes: dict[NotificationKey, Outcome] = {}
+        self._named: dict[str, int] | None = None
 
     def add_completion(self, completion_id: int, succeeded: bool) -> None:
         """A completion is there."""
@@ -30,8 +34,15 @@ class Arrived:
 
     def add_signal(self, signal: int | str, succeeded: bool) -> None:
         """A signal is there."""
-        key = -signal if isinstance(signal, int) else signal
+        key = -signal if isinstance(signal, int) else self._key_of_next(signal)
         self._outcomes.setdefault(key, Outcome.SUCCESS if succeeded else Outcome.FAILURE)
+
+    def _key_of_next(self, name: str) -> NotificationKey:
+        if self._named is None:
+            self._named = {}
+        before = self._named.get(name, 0)
+        self._named[name] = before + 1
+        return signal_key(name, before)
 
     def has_completion(self, completion_id: int) -> bool:
         """Whether a completion is there."""

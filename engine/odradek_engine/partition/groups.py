@@ -18,7 +18,7 @@ from odradek_engine.store.port import Change, StoreReader, prefix_end
 
 R = TypeVar("R")
 Key: TypeAlias = tuple[bytes, bytes]
-_ROW_OVERHEAD_BYTES: Final = 200
+_ROW_OVERHEAD_BYTES: Final = 1_000
 """What a row costs in memory beside its encoded size, about."""
 
 

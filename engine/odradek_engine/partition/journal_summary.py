@@ -36,6 +36,9 @@ from odradek.protocol.messages import (
 )
 from odradek_engine.partition.awaiting import Arrived
 
+_NOTHING_OPEN: Final[dict[int, Entry]] = {}
+"""Shared by all summaries that have nothing open; never written."""
+
 
 class JournalSummary:
     """Where a journal ends and what is open in it.
@@ -45,7 +48,7 @@ class JournalSummary:
     """
 
     __slots__ = (
-        "arrived",
+        "_arrived",
         "children",
         "command_count",
         "next_index",
@@ -58,12 +61,25 @@ class JournalSummary:
     def __init__(self) -> None:
         self.next_index = 0
         self.command_count = 0
-        self.open: dict[int, Entry] = {}
-        self.arrived = Arrived()
-        self.children: list[str] = []
+        self.open: dict[int, Entry] = _NOTHING_OPEN
+        self._arrived: Arrived | None = None
+        self.children: list[str] | tuple[str, ...] = ()
         self.unkeyed_children = 0
         self.output: OutputCommand | None = None
         self.payload_bytes = 0
+
+    @property
+    def arrived(self) -> Arrived:
+        """Completions and signals; most journals never have any."""
+        if self._arrived is None:
+            self._arrived = Arrived()
+        return self._arrived
+
+    def wait_for(self, completion_id: int, entry: Entry) -> None:
+        """A command is open until its completion is there."""
+        if self.open is _NOTHING_OPEN:
+            self.open = {}
+        self.open[completion_id] = entry
 
     def extend(self, entries: Iterable[Entry]) -> None:
         """Takes further entries in journal order."""
@@ -75,7 +91,8 @@ class JournalSummary:
     def complete(self, completion_id: int, succeeded: bool = True) -> None:
         """A completion is there."""
         self.arrived.add_completion(completion_id, succeeded)
-        self.open.pop(completion_id, None)
+        if self.open:
+            self.open.pop(completion_id, None)
 
 
 ENTRY_OVERHEAD_BYTES: Final = 64
@@ -125,20 +142,20 @@ _WithValue: TypeAlias = (
 
 def _fold_waiting(summary: JournalSummary, entry: _Waiting) -> None:
     summary.command_count += 1
-    summary.open[entry.result_completion_id] = entry
+    summary.wait_for(entry.result_completion_id, entry)
 
 
 def _fold_complete_promise(summary: JournalSummary, entry: CompletePromiseCommand) -> None:
     summary.command_count += 1
     summary.payload_bytes += len(entry.value or b"")
-    summary.open[entry.result_completion_id] = entry
+    summary.wait_for(entry.result_completion_id, entry)
 
 
 def _fold_call(summary: JournalSummary, entry: CallCommand) -> None:
     summary.command_count += 1
     summary.payload_bytes += len(entry.parameter)
     summary.unkeyed_children += not entry.key
-    summary.open[entry.result_completion_id] = entry
+    summary.wait_for(entry.result_completion_id, entry)
 
 
 def _fold_send(summary: JournalSummary, entry: OneWayCallCommand) -> None:
@@ -162,6 +179,8 @@ def _fold_result(summary: JournalSummary, entry: _WithValue) -> None:
 
 def _fold_call_id(summary: JournalSummary, entry: CallInvocationIdCompletion) -> None:
     summary.complete(entry.completion_id)
+    if isinstance(summary.children, tuple):
+        summary.children = []
     summary.children.append(entry.invocation_id)
 
 

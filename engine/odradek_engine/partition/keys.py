@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from typing import Final
 
 from odradek_engine.model.rows import Timer
@@ -10,14 +11,23 @@ from odradek_engine.model.rows import Timer
 _U16: Final = struct.Struct(">H")
 _U32: Final = struct.Struct(">I")
 _U64: Final = struct.Struct(">Q")
+_REMEMBERED_LENGTH: Final = 256
 _TIMER: Final = struct.Struct(">QB24sI")
 
 
 def object_key(service: str, key: str) -> bytes:
     """An object or a workflow; none's key is a prefix of another's."""
+    return _remembered_object_key(service, key) if len(key) <= _REMEMBERED_LENGTH else _object_key(service, key)
+
+
+def _object_key(service: str, key: str) -> bytes:
     service_bytes = service.encode()
     key_bytes = key.encode()
     return b"".join((_U16.pack(len(service_bytes)), service_bytes, _U32.pack(len(key_bytes)), key_bytes))
+
+
+_remembered_object_key: Final = lru_cache(maxsize=4_096)(_object_key)
+"""One command asks for its object's key several times."""
 
 
 def promise_key(service: str, key: str, name: str) -> bytes:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from odradek_engine.model import commands as c
 from odradek_engine.model.outcomes import Refused
 from odradek_engine.partition.decide import (
+    ask_result,
     begin_attempt,
     cancel,
     clean_up,
@@ -41,6 +42,7 @@ _DECIDE: Final[Mapping[type, Callable[[Decision, Any], None]]] = {
     c.FireTimer: fire_timer.decide,
     c.Signal: signal.decide,
     c.CompleteCall: complete_call.decide,
+    c.AskResult: ask_result.decide,
     c.Cancel: cancel.decide,
     c.Kill: kill.decide,
     c.Resume: resume.decide,

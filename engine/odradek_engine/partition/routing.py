@@ -79,6 +79,12 @@ def new_invocation_id(target: Target, idempotency_key: str | None, unique: bytes
     return make_invocation_id(partition_key, unique)
 
 
+def idempotent_id(service: str, key: str | None, handler: str, idempotency_key: str) -> bytes:
+    """The id that an idempotency key fixes; `key` None for services."""
+    partition_key = hash_key(idempotency_key if key is None else key)
+    return make_invocation_id(partition_key, idempotent_unique(service, key, handler, idempotency_key))
+
+
 def workflow_run_id(workflow: str, key: str) -> bytes:
     """The id of the one run of a workflow's key."""
     return make_invocation_id(hash_key(key), workflow_unique(workflow, key))

@@ -59,9 +59,9 @@ ROW_TYPES: Final[dict[str, Any]] = {
 OFTEN_MISSED: Final = frozenset(("statuses", "completions", "locks"))
 """Tables that every new request is looked up in, mostly in vain."""
 
-KEEP_ROWS: Final = 20_000
+KEEP_ROWS: Final = 4_000
 """How many rows of the busiest tables stay in memory after they are stored."""
-KEEP_JOURNAL_BYTES: Final = 16 * 1024 * 1024
+KEEP_JOURNAL_BYTES: Final = 8 * 1024 * 1024
 KEEP_STATE_BYTES: Final = 32 * 1024 * 1024
 
 RETAINED_BYTES: Final = b"retained_bytes"

@@ -19,7 +19,9 @@ from odradek_engine.query.pushdown import mentioned_columns, wanted_values
 from odradek_engine.query.tables import Column, Context, Kind, Table, Wanted
 
 ROWS_PER_BATCH: Final = 256
-"""Few, so that a LIMIT ends the reading early and the loop's thread gets its turns."""
+"""Few, so that a LIMIT ends the reading early."""
+ROWS_PER_STRETCH: Final = 32
+"""So many rows are read before the loop's thread gets a turn."""
 
 _TYPES: Final = {
     Kind.TEXT: pyarrow.large_string(),
@@ -49,8 +51,60 @@ def arrow_schema(columns: Sequence[Column]) -> pyarrow.Schema:
     return pyarrow.schema([pyarrow.field(column.name, _TYPES[column.kind]) for column in columns])
 
 
+class _Scanner:
+    """Reads a table's rows batch by batch, with the columns that are asked for, filtered.
+
+    Stands in for Arrow's own scanner, which reads far ahead and to the end of what it has begun.
+    """
+
+    def __init__(self, table: Table, reading: Reading, columns: Sequence[str] | None, filter: Any) -> None:  # noqa: A002
+        text = "" if filter is None else str(filter)
+        names = [column.name for column in table.columns]
+        self._table = table
+        self._reading = reading
+        self._filter = filter
+        self._asked = list(names if columns is None else columns)
+        self._wanted = Wanted(wanted_values(text))
+        read = mentioned_columns(text, iter(names)).union(self._asked) or {names[0]}
+        self._read = [column for column in table.columns if column.name in read]
+
+    @property
+    def projected_schema(self) -> pyarrow.Schema:
+        """The columns that are asked for, in that order."""
+        by_name = {column.name: column for column in self._read}
+        return arrow_schema([by_name[name] for name in self._asked])
+
+    def to_batches(self) -> Iterator[pyarrow.RecordBatch]:
+        """The rows; read as far as they are taken."""
+        schema = arrow_schema(self._read)
+        rows = self._table.rows(self._reading, self._wanted)
+        while part := self._next(rows):
+            batch = pyarrow.record_batch([self._array(column, part) for column in self._read], schema=schema)
+            if self._filter is not None:
+                batch = batch.filter(self._filter)
+            yield batch.select(self._asked)
+
+    def _next(self, rows: Iterator[Any]) -> list[Any]:
+        part: list[Any] = []
+        for row in islice(rows, ROWS_PER_BATCH):
+            part.append(row)
+            if len(part) % ROWS_PER_STRETCH == 0:
+                self._give_way()
+        return part
+
+    def _give_way(self) -> None:
+        """Hands the interpreter to the loop's thread, if it waits for it."""
+        time.sleep(0)
+        if self._reading.cancelled.is_set():
+            raise QueryCancelled
+
+    def _array(self, column: Column, rows: Sequence[Any]) -> pyarrow.Array:
+        self._give_way()
+        return pyarrow.array([column.read(row, self._reading) for row in rows], _TYPES[column.kind])
+
+
 class _Fragment:
-    """All rows of a table that a filter can want; DataFusion asks each fragment for its columns and filter."""
+    """All rows of a table; what DataFusion reads a data set by."""
 
     def __init__(self, table: Table, reading: Reading) -> None:
         self._table = table
@@ -62,30 +116,9 @@ class _Fragment:
         columns: Sequence[str] | None = None,
         filter: Any = None,  # noqa: A002
         **_: Any,
-    ) -> pyarrow.dataset.Scanner:
-        """Rows with the columns that are asked for, filtered."""
-        text = "" if filter is None else str(filter)
-        names = [column.name for column in self._table.columns]
-        asked = list(names if columns is None else columns)
-        read = mentioned_columns(text, iter(names)).union(asked) or {names[0]}
-        chosen = [column for column in self._table.columns if column.name in read]
-        batches = self._batches(chosen, Wanted(wanted_values(text)))
-        return pyarrow.dataset.Scanner.from_batches(
-            batches, schema=arrow_schema(chosen), columns=asked, filter=filter, use_threads=False, batch_readahead=1
-        )
-
-    def _batches(self, columns: Sequence[Column], wanted: Wanted) -> Iterator[pyarrow.RecordBatch]:
-        reading = self._reading
-        schema = arrow_schema(columns)
-        rows = self._table.rows(reading, wanted)
-        while part := list(islice(rows, ROWS_PER_BATCH)):
-            if reading.cancelled.is_set():
-                raise QueryCancelled
-            arrays = []
-            for column in columns:
-                arrays.append(pyarrow.array([column.read(row, reading) for row in part], _TYPES[column.kind]))
-                time.sleep(0)  # hands the interpreter to the loop's thread, if it waits
-            yield pyarrow.record_batch(arrays, schema=schema)
+    ) -> _Scanner:
+        """A reader of some columns of the rows that pass a filter."""
+        return _Scanner(self._table, self._reading, columns, filter)
 
 
 class _DataSet(pyarrow.dataset.Dataset):  # type: ignore[misc]
@@ -98,9 +131,9 @@ class _DataSet(pyarrow.dataset.Dataset):  # type: ignore[misc]
     def schema(self) -> pyarrow.Schema:
         return arrow_schema(self.table.columns)
 
-    def scanner(self, columns: Any = None, filter: Any = None, **_: Any) -> pyarrow.dataset.Scanner:  # noqa: A002
+    def scanner(self, columns: Any = None, filter: Any = None, **_: Any) -> _Scanner:  # noqa: A002
         """Asked for its projected schema only; the rows come from the fragment."""
-        return pyarrow.dataset.Scanner.from_batches(iter(()), schema=self.schema, columns=columns, filter=filter)
+        return _Scanner(self.table, self.reading, columns, filter)
 
     def get_fragments(self, filter: Any = None) -> Iterator[_Fragment]:  # noqa: A002, ARG002
         """One."""

@@ -17,7 +17,7 @@ import msgspec
 from odradek_engine.gateway import QueryError
 from odradek_engine.query.invocation_tables import INVOCATION, INVOCATION_STATUS
 from odradek_engine.query.journal_tables import JOURNAL, JOURNAL_EVENTS
-from odradek_engine.query.object_tables import INBOX, KEYED_SERVICE_STATUS, STATE
+from odradek_engine.query.object_tables import INBOX, KEYED_SERVICE_STATUS, PROMISE, STATE
 from odradek_engine.query.registry_tables import DEPLOYMENT, SERVICE
 from odradek_engine.query.source import RowSource
 
@@ -32,6 +32,7 @@ TABLES: Final = (
     JOURNAL,
     JOURNAL_EVENTS,
     STATE,
+    PROMISE,
     INBOX,
     KEYED_SERVICE_STATUS,
     SERVICE,
@@ -85,11 +86,11 @@ class QueryEngine:
             raise QueryError(f"the query has {len(sql)} characters: at most {_TEXT_MAX} are taken")
         if len(self._running) >= limits.concurrent:
             raise QueryError(f"{limits.concurrent} queries are running already, try again later", 429)
+        source = self._open_source()
         cancelled = threading.Event()
         self._running.add(cancelled)
         loop = asyncio.get_running_loop()
         timer = loop.call_later(limits.seconds, cancelled.set)
-        source = self._open_source()
 
         def work() -> T:
             try:
@@ -102,6 +103,7 @@ class QueryEngine:
             return await loop.run_in_executor(self._threads, work)
         finally:
             timer.cancel()
+            cancelled.set()  # also where nobody waits for the answer any more
 
 
 def _execute(

@@ -37,20 +37,30 @@ _COMMAND_NAMES: Final[dict[type[Any], str]] = {
     m.GetLazyStateKeysCommand: "GetLazyStateKeys",
     m.GetEagerStateCommand: "GetEagerState",
     m.GetEagerStateKeysCommand: "GetEagerStateKeys",
+    m.GetPromiseCommand: "GetPromise",
+    m.PeekPromiseCommand: "PeekPromise",
+    m.CompletePromiseCommand: "CompletePromise",
     m.SleepCommand: "Sleep",
     m.CallCommand: "Call",
     m.OneWayCallCommand: "OneWayCall",
     m.SendSignalCommand: "SendSignal",
     m.RunCommand: "Run",
+    m.AttachInvocationCommand: "AttachInvocation",
+    m.GetInvocationOutputCommand: "GetInvocationOutput",
     m.CompleteAwakeableCommand: "CompleteAwakeable",
 }
 _COMPLETION_NAMES: Final[dict[type[Any], str]] = {
     m.GetLazyStateCompletion: "GetLazyState",
     m.GetLazyStateKeysCompletion: "GetLazyStateKeys",
+    m.GetPromiseCompletion: "GetPromise",
+    m.PeekPromiseCompletion: "PeekPromise",
+    m.CompletePromiseCompletion: "CompletePromise",
     m.SleepCompletion: "Sleep",
     m.CallCompletion: "Call",
     m.CallInvocationIdCompletion: "CallInvocationId",
     m.RunCompletion: "Run",
+    m.AttachInvocationCompletion: "AttachInvocation",
+    m.GetInvocationOutputCompletion: "GetInvocationOutput",
 }
 
 
@@ -117,6 +127,13 @@ def _command(entry: Any, callees: Mapping[int, str], schema: Schema, lite: bool)
             return {"wake_up_time": entry.wake_up_time, "completion_id": entry.result_completion_id}
         case m.RunCommand():
             return {"completion_id": entry.result_completion_id}
+        case m.GetPromiseCommand() | m.PeekPromiseCommand():
+            return {"key": entry.key, "completion_id": entry.result_completion_id}
+        case m.CompletePromiseCommand():
+            value = {} if lite else {"value": _result(entry.value, entry.failure, lite)}
+            return {"key": entry.key} | value | {"completion_id": entry.result_completion_id}
+        case m.AttachInvocationCommand() | m.GetInvocationOutputCommand():
+            return {"target": _invocation_name(entry.target), "completion_id": entry.result_completion_id}
         case m.SendSignalCommand():
             return {
                 "target_invocation_id": entry.target_invocation_id,
@@ -136,7 +153,7 @@ def _command(entry: Any, callees: Mapping[int, str], schema: Schema, lite: bool)
                 "invoke_time": entry.invoke_time,
                 "invocation_id_completion_id": entry.invocation_id_notification_idx,
             }
-        case _:
+        case _:  # m.ClearAllStateCommand has nothing but its name
             return {}
 
 
@@ -150,7 +167,8 @@ def _request(
     if lite:
         return target
     handler = schema.handler(entry.service_name, entry.handler_name)
-    completion_retention = handler.completion_retention if handler and entry.idempotency_key is not None else 0
+    is_kept = handler and (entry.idempotency_key is not None or handler.kind is TargetKind.WORKFLOW_RUN)
+    completion_retention = handler.completion_retention if handler and is_kept else 0
     return {
         "request": target
         | {
@@ -169,13 +187,15 @@ def _target(entry: m.CallCommand | m.OneWayCallCommand, schema: Schema) -> dict[
     if service is None or service.manifest.ty is ServiceType.SERVICE:
         return {"Service": {"name": entry.service_name, "handler": entry.handler_name, "scope": None}}
     handler = schema.handler(entry.service_name, entry.handler_name)
-    shared = handler is not None and handler.kind is TargetKind.OBJECT_SHARED
+    workflow = service.manifest.ty is ServiceType.WORKFLOW
+    shared = handler is not None and handler.kind in (TargetKind.OBJECT_SHARED, TargetKind.WORKFLOW_SHARED)
+    alone = "Workflow" if workflow else "Exclusive"
     return {
-        "VirtualObject": {
+        "Workflow" if workflow else "VirtualObject": {
             "name": entry.service_name,
             "key": entry.key,
             "handler": entry.handler_name,
-            "handler_ty": "Shared" if shared else "Exclusive",
+            "handler_ty": "Shared" if shared else alone,
             "scope": None,
         }
     }
@@ -200,7 +220,7 @@ def _notification(entry: Any) -> dict[str, Any]:
         case m.SleepCompletion():
             pass
         case _:
-            body["result"] = _result(entry.value, entry.failure, False)
+            body["result"] = _completion_result(entry, False)
     return {"Completion": {_notification_name(entry): body}}
 
 
@@ -217,7 +237,7 @@ def _lite_notification(entry: Any) -> dict[str, Any]:
         case m.SleepCompletion():
             result = "Void"
         case _:
-            result = _result(entry.value, entry.failure, True)
+            result = _completion_result(entry, True)
     kind = {"Completion": _notification_name(entry)}
     return {"ty": kind, "id": {"CompletionId": entry.completion_id}, "result": result}
 
@@ -231,6 +251,17 @@ def _result(value: bytes | None, failure: m.Failure | None, lite: bool) -> Any:
     if value is None:
         return "Void"
     return "Success" if lite else {"Success": list(value)}
+
+
+def _completion_result(entry: Any, lite: bool) -> Any:
+    return _result(getattr(entry, "value", None), entry.failure, lite)
+
+
+def _invocation_name(name: m.InvocationName) -> dict[str, Any]:
+    if isinstance(name, str):
+        return {"InvocationId": name}
+    kind = "Workflow" if isinstance(name, m.WorkflowTarget) else "IdempotentRequest"
+    return {kind: msgspec.structs.asdict(name)}
 
 
 def _signal_id(signal: int | str) -> dict[str, Any]:

@@ -128,7 +128,10 @@ def _service_type(row: InvocationRow, context: Context) -> str:
     service = context.source.schema.services.get(row.invocation.target.service)
     if service is not None:
         return SERVICE_TYPES[service.manifest.ty]
-    return "virtual_object" if row.invocation.target.keyed else "service"
+    target = row.invocation.target
+    if target.of_workflow:
+        return "workflow"
+    return "virtual_object" if target.keyed else "service"
 
 
 def _deployment(row: InvocationRow, context: Context) -> Deployment | None:

@@ -6,7 +6,16 @@ from collections.abc import Collection, Iterator
 from typing import NamedTuple, Protocol
 
 from odradek_engine.model.registry import Schema
-from odradek_engine.model.rows import Completion, ErrorEvent, InboxEntry, Invocation, JournalChunk, Lock, Status
+from odradek_engine.model.rows import (
+    Completion,
+    ErrorEvent,
+    InboxEntry,
+    Invocation,
+    JournalChunk,
+    Lock,
+    Promise,
+    Status,
+)
 
 
 class InvocationRow(NamedTuple):
@@ -39,6 +48,15 @@ class StateRow(NamedTuple):
     key: str
     name: bytes
     value: bytes
+
+
+class PromiseRow(NamedTuple):
+    """A promise of a workflow."""
+
+    service: str
+    key: str
+    name: bytes
+    promise: Promise
 
 
 class InboxRow(NamedTuple):
@@ -79,6 +97,9 @@ class RowSource(Protocol):
 
     def state(self, service: str | None, key: str | None) -> Iterator[StateRow]:
         """State of objects."""
+
+    def promises(self, service: str | None, key: str | None) -> Iterator[PromiseRow]:
+        """Promises of workflows, those that are awaited and those that are completed."""
 
     def inbox(self, service: str | None, key: str | None) -> Iterator[InboxRow]:
         """Inboxes of objects."""

@@ -13,7 +13,7 @@ from odradek_engine.model.rows import Invocation
 from odradek_engine.partition.keys import object_key, split_object_key
 from odradek_engine.partition.routing import hash_key, partition_of, partition_of_invocation
 from odradek_engine.partition.tables import ROW_TYPES, partition_prefix
-from odradek_engine.query.source import ChunkRow, ErrorRow, InboxRow, InvocationRow, LockRow, StateRow
+from odradek_engine.query.source import ChunkRow, ErrorRow, InboxRow, InvocationRow, LockRow, PromiseRow, StateRow
 from odradek_engine.store.port import StoreReader, prefix_end
 
 _PREFIX_BYTES: Final = len(partition_prefix(0))
@@ -72,6 +72,11 @@ class StoreRows:
         """See `RowSource`."""
         for owner, owner_key, name, value in self._of_objects("state", service, key):
             yield StateRow(owner, owner_key, name, value)
+
+    def promises(self, service: str | None, key: str | None) -> Iterator[PromiseRow]:
+        """See `RowSource`."""
+        for owner, owner_key, name, promise in self._of_objects("promises", service, key):
+            yield PromiseRow(owner, owner_key, name, promise)
 
     def inbox(self, service: str | None, key: str | None) -> Iterator[InboxRow]:
         """See `RowSource`."""

@@ -95,7 +95,7 @@ class Release:
         replies = self._waiters.pop(effect.invocation, None)
         if replies is None:
             return
-        outcome = Ended(effect.invocation, effect.result)
+        outcome = Ended(effect.invocation, effect.result, target=effect.target)
         for reply in replies:
             reply(outcome)
 

@@ -46,10 +46,19 @@ class MemoryStore:
 
     def snapshot(self) -> StoreReader:
         """A copy."""
+        return self.copy()
+
+    def copy(self) -> MemoryStore:
+        """The same rows in a store of their own."""
         copy = MemoryStore()
         copy._values = {table: dict(values) for table, values in self._values.items()}
         copy._keys = {table: list(keys) for table, keys in self._keys.items()}
         return copy
+
+    def become(self, other: MemoryStore) -> None:
+        """Takes over the rows of another store, which must not be used any more."""
+        self._values = other._values
+        self._keys = other._keys
 
     def sync(self) -> None:
         """Nothing to do: memory has no disk."""

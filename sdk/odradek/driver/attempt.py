@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import Awaitable, Generator, Iterable, Sequence
+from collections.abc import Awaitable, Generator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from contextvars import Context
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 from odradek.driver.current import current
 from odradek.driver.invocation import InvocationContext
@@ -35,6 +36,11 @@ if TYPE_CHECKING:
 CANCELLED = "cancelled"
 CANCELLED_CODE = 409
 
+OUTBOX_MESSAGES_MAX: Final = 256
+"""A handler that produces more without blocking has them sent at its next await."""
+
+NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
+
 
 class Attempt:
     """Drives one handler; the engine holds it as its `HandlerSide`.
@@ -49,6 +55,7 @@ class Attempt:
         "_executing",
         "_finished",
         "_flush_handle",
+        "_held",
         "_input_open",
         "_loop",
         "_surroundings",
@@ -58,6 +65,7 @@ class Attempt:
         "context",
         "environment",
         "handler",
+        "headers",
         "machine",
         "waiting_for",
     )
@@ -69,8 +77,11 @@ class Attempt:
         engine: EngineSide,
         environment: HandlerEnvironment,
         surroundings: Context,
+        headers: Mapping[str, str] = NO_HEADERS,
     ) -> None:
         self.handler = handler
+        self.headers = headers
+        """Of the request that carries this attempt, where one does."""
         self.machine = machine
         self.environment = environment
         self.context: InvocationContext | None = InvocationContext(self)
@@ -86,6 +97,7 @@ class Attempt:
         self._waiter: asyncio.Future[None] | None = None
         self._flush_handle: asyncio.Handle | None = None
         self._finished: asyncio.Event | None = None
+        self._held: asyncio.Future[None] | None = None
         self._loop = loop = asyncio.get_running_loop()
         self._task = loop.create_task(self._main(), context=surroundings.copy())
 
@@ -119,6 +131,17 @@ class Attempt:
         self.machine.abort()
         self._task.cancel()
         self._finish()
+
+    def pause(self) -> None:
+        """Holds the handler where it would otherwise go on without ever waiting for the engine."""
+        if self._held is None and self.machine.closed is None:
+            self._held = self._loop.create_future()
+
+    def resume(self) -> None:
+        """Lets a held handler go on."""
+        held, self._held = self._held, None
+        if held is not None and not held.done():
+            held.set_result(None)
 
     # --- the handler ------------------------------------------------------------------------------
 
@@ -291,6 +314,13 @@ class Attempt:
         if wait.cancelled:
             self._send_soon()
             raise TerminalError(CANCELLED, CANCELLED_CODE)
+
+    def keep_pace(self) -> Generator[Any, None, None]:
+        """For awaits of what is known at once: sends what has piled up, and blocks while the handler is held."""
+        if len(self.machine.outbox) >= OUTBOX_MESSAGES_MAX:
+            self._flush()
+        if self._held is not None:
+            yield from self._held
 
     def _is_blocked(self) -> bool:
         return self._waiter is not None and not self._waiter.done()

@@ -73,6 +73,30 @@ class ValueFuture(DurableFuture[T]):
         return None if notification.value is None else self._serde.deserialize(notification.value)
 
 
+class SignalFuture(ValueFuture[T]):
+    """The next signal of a name. Several futures of one name take the signals in the order of the awaits."""
+
+    __slots__ = ("_name", "_taken")
+
+    def __init__(self, attempt: Attempt, name: str, serde: Serde[Any]) -> None:
+        self.attempt = attempt
+        self.operation = f"signal {name!r}"
+        self._serde = serde
+        self._result = _PENDING
+        self._name = name
+        self._taken: NotificationKey | None = None
+
+    @property
+    def key(self) -> NotificationKey:  # type: ignore[override]  # which signal it will be is open until it is taken
+        """The signal that it takes, or would take now."""
+        return self.attempt.machine.arrivals.next_signal(self._name) if self._taken is None else self._taken
+
+    def _read(self, notification: Any) -> Any:
+        if self._taken is None:
+            self._taken = self.attempt.machine.arrivals.take_signal(self._name)
+        return super()._read(notification)
+
+
 class KnownValueFuture(ValueFuture[T]):
     """A state value that was known at once."""
 
@@ -89,9 +113,9 @@ class KnownValueFuture(ValueFuture[T]):
 
     def __await__(self) -> Generator[Any, Any, T]:
         if self._result is _PENDING:
+            yield from self.attempt.keep_pace()
             self._result = None if self._value is None else self._serde.deserialize(self._value)
         return cast(T, self._result)
-        yield  # makes this a generator, as awaiting needs; never reached
 
 
 class KeysFuture(DurableFuture[list[str]]):

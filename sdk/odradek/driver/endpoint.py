@@ -8,7 +8,7 @@ from contextvars import copy_context
 from typing import Any, Final
 
 from odradek.declaration import ServiceDeclaration
-from odradek.driver.attempt import Attempt
+from odradek.driver.attempt import NO_HEADERS, Attempt
 from odradek.handler import Handler
 from odradek.protocol.attempt import EngineSide, HandlerEnvironment, HandlerSide
 from odradek.protocol.messages import EngineMessage, Entry, Error, Start
@@ -36,17 +36,33 @@ class InProcessEndpoint:
 
         Raises `ValueError` if the journal is not of `start.known_entries` entries, the first an `InputCommand`.
         """
-        found = self._handlers.get((service, handler))
+        found = self.find(service, handler)
         if found is None:
             return Refusal(f"this application has no handler {service}/{handler}", engine)
-        return Attempt(found, Machine(found.target, start, journal), engine, self._environment, self._surroundings)
+        return self.open(found, start, journal, engine)
+
+    def find(self, service: str, handler: str) -> Handler[Any, Any] | None:
+        """The handler of this name."""
+        return self._handlers.get((service, handler))
+
+    def open(
+        self,
+        handler: Handler[Any, Any],
+        start: Start,
+        journal: Sequence[Entry],
+        engine: EngineSide,
+        headers: Mapping[str, str] = NO_HEADERS,
+    ) -> Attempt:
+        """Opens an attempt that came with these headers. Raises `ValueError` like `start`."""
+        machine = Machine(handler.target, start, journal)
+        return Attempt(handler, machine, engine, self._environment, self._surroundings, headers)
 
 
 class Refusal:
     """An attempt that fails before any user code runs."""
 
-    def __init__(self, reason: str, engine: EngineSide) -> None:
-        self._handle = asyncio.get_running_loop().call_soon(engine.send, (Error(NOT_FOUND, reason),))
+    def __init__(self, reason: str, engine: EngineSide, code: int = NOT_FOUND) -> None:
+        self._handle = asyncio.get_running_loop().call_soon(engine.send, (Error(code, reason),))
 
     def deliver(self, messages: Sequence[EngineMessage]) -> None:
         """Nothing waits."""

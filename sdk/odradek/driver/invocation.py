@@ -9,7 +9,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from uuid import UUID
 
-from odradek.context import HandlerType, ObjectContext, Request, RunOptions
+from odradek.context import HandlerType, Request, RunOptions, WorkflowContext
 from odradek.driver.action import is_async, result_serde
 from odradek.driver.durable import (
     CallFuture,
@@ -17,12 +17,14 @@ from odradek.driver.durable import (
     KeysFuture,
     KnownValueFuture,
     SentInvocation,
+    SignalFuture,
     SleepFuture,
     ValueFuture,
 )
 from odradek.driver.finished import FinishedEvent
-from odradek.driver.misuse import refuse_state, refuse_write
+from odradek.driver.misuse import refuse_promise, refuse_state, refuse_write
 from odradek.driver.outgoing import describe_target, generic_request, typed_request
+from odradek.driver.promise import WorkflowPromise
 from odradek.driver.run_block import UNSET_POLICY, RunBlock, RunRetryPolicy
 from odradek.exceptions import TerminalError
 from odradek.handler import handler_from_callable
@@ -30,7 +32,7 @@ from odradek.protocol.ids import MalformedId, parse_awakeable_id, parse_invocati
 from odradek.protocol.messages import Failure
 from odradek.serde import BytesSerde, DefaultSerde, Serde
 from odradek.vm import Machine
-from odradek.vm.commands import awakeable, call, cancel, run, sleep, state
+from odradek.vm.commands import attach, awakeable, call, cancel, run, signal, sleep, state
 from odradek.vm.commands.call import Outgoing
 
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ _DEFAULT_OPTIONS: Final[RunOptions[Any]] = RunOptions()
 BAD_ID: Final = 400
 
 
-class InvocationContext(ObjectContext):
+class InvocationContext(WorkflowContext):
     """One class for all kinds of handlers; operations that a kind does not have are refused when used."""
 
     __slots__ = ("_random", "attempt")
@@ -61,9 +63,11 @@ class InvocationContext(ObjectContext):
         return Request(
             id=machine.start.debug_id,
             headers={header.key: header.value for header in machine.input.headers},
-            attempt_headers={},
+            attempt_headers=dict(self.attempt.headers),
             body=machine.input.value,
             attempt_finished_event=FinishedEvent(self.attempt),
+            scope=machine.start.scope,
+            limit_key=machine.start.limit_key,
             idempotency_key=machine.start.idempotency_key,
         )
 
@@ -246,6 +250,29 @@ class InvocationContext(ObjectContext):
         handler = handler_from_callable(tpe)
         return self._send(typed_request(handler, key, arg, idempotency_key, headers), send_delay)
 
+    def workflow_call(
+        self,
+        tpe: HandlerType[I, O],
+        key: str,
+        arg: I,
+        idempotency_key: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> CallFuture[O]:
+        """Calls a handler of the workflow with this key."""
+        return self.object_call(tpe, key, arg, idempotency_key, headers)
+
+    def workflow_send(
+        self,
+        tpe: HandlerType[I, O],
+        key: str,
+        arg: I,
+        send_delay: timedelta | None = None,
+        idempotency_key: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> SentInvocation:
+        """Invokes a handler of the workflow with this key without waiting for it."""
+        return self.object_send(tpe, key, arg, send_delay, idempotency_key, headers)
+
     def generic_call(
         self,
         service: str,
@@ -285,15 +312,46 @@ class InvocationContext(ObjectContext):
     def _id_future(self, number: int, request: Outgoing) -> InvocationIdFuture:
         return InvocationIdFuture(self.attempt, number, f"the invocation id of {describe_target(request)}")
 
+    # --- other invocations ------------------------------------------------------------------------
+
     def cancel_invocation(self, invocation_id: str) -> None:
         """Asks an invocation to cancel itself."""
-        try:
-            parse_invocation_id(invocation_id)
-        except MalformedId:
-            raise TerminalError(f"{invocation_id!r} is not an invocation id", BAD_ID) from None
+        _check_invocation_id(invocation_id)
         cancel.cancel(self.attempt.operate("ctx.cancel_invocation"), invocation_id)
 
-    # --- awakeables -------------------------------------------------------------------------------
+    def attach_invocation(
+        self, invocation_id: str, serde: Serde[T] = _DEFAULT, type_hint: type[T] | None = None
+    ) -> ValueFuture[T]:
+        """The result of an invocation."""
+        _check_invocation_id(invocation_id)
+        number = attach.attach(self.attempt.operate("ctx.attach_invocation"), invocation_id)
+        return ValueFuture(self.attempt, number, f"the result of {invocation_id}", _typed(serde, type_hint))
+
+    def signal(self, name: str, serde: Serde[T] = _DEFAULT, type_hint: type[T] | None = None) -> SignalFuture[T]:
+        """What another handler sends to this invocation under a name."""
+        self.attempt.operate("ctx.signal")
+        return SignalFuture(self.attempt, name, _typed(serde, type_hint))
+
+    def resolve_signal(self, invocation_id: str, name: str, value: I, serde: Serde[I] = _DEFAULT) -> None:
+        """Sends a value to an invocation."""
+        _check_invocation_id(invocation_id)
+        machine = self.attempt.operate("ctx.resolve_signal")
+        signal.send(machine, invocation_id, name, serde.serialize(value), None)
+
+    def reject_signal(self, invocation_id: str, name: str, failure_message: str, failure_code: int = 500) -> None:
+        """Sends a failure to an invocation."""
+        _check_invocation_id(invocation_id)
+        machine = self.attempt.operate("ctx.reject_signal")
+        signal.send(machine, invocation_id, name, None, Failure(failure_code, failure_message))
+
+    # --- promises and awakeables -------------------------------------------------------------------------------
+
+    def promise(self, name: str, serde: Serde[T] = _DEFAULT, type_hint: type[T] | None = None) -> WorkflowPromise[T]:
+        """The promise of this workflow with this name."""
+        handler = self.attempt.handler
+        if handler.service_tag.kind != "workflow":
+            raise refuse_promise(handler.target)
+        return WorkflowPromise(self.attempt, name, _typed(serde, type_hint))
 
     def awakeable(self, serde: Serde[T] = _DEFAULT, type_hint: type[T] | None = None) -> tuple[str, ValueFuture[T]]:
         """An id to hand out, and the future that whoever holds it completes."""
@@ -314,6 +372,13 @@ class InvocationContext(ObjectContext):
         except MalformedId:
             raise TerminalError(f"{name!r} is not an awakeable id", BAD_ID) from None
         awakeable.complete(self.attempt.operate(operation), name, value, failure)
+
+
+def _check_invocation_id(text: str) -> None:
+    try:
+        parse_invocation_id(text)
+    except MalformedId:
+        raise TerminalError(f"{text!r} is not an invocation id", BAD_ID) from None
 
 
 def _typed(serde: Serde[Any], type_hint: Any) -> Serde[Any]:

@@ -41,6 +41,14 @@ def refuse_write(target: str, operation: str) -> HandlerMisuseError:
     )
 
 
+def refuse_promise(target: str) -> HandlerMisuseError:
+    """The error for a promise outside of workflows."""
+    return HandlerMisuseError(
+        f"{target}: ctx.promise outside of a workflow: declare the handler on a Workflow, or use ctx.awakeable, whose"
+        " id anybody can complete"
+    )
+
+
 def refuse_state(target: str, operation: str) -> HandlerMisuseError:
     """The error for state in a service without keys."""
     return HandlerMisuseError(

@@ -19,7 +19,9 @@ def typed_request(
     """A request to a declared handler. Raises `TypeError` if the key and the kind of service do not fit."""
     is_keyed = handler.kind is not None
     if is_keyed and key is None:
-        raise TypeError(f"{handler.target} belongs to an object: use object_call or object_send, with its key")
+        kind = handler.service_tag.kind
+        of = "an object" if kind == "object" else "a workflow"
+        raise TypeError(f"{handler.target} belongs to {of}: use {kind}_call or {kind}_send, with its key")
     if not is_keyed and key is not None:
         raise TypeError(f"{handler.target} belongs to a plain service: use service_call or service_send")
     parameter = handler.handler_io.input_serde.serialize(argument)

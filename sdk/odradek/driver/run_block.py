@@ -118,6 +118,7 @@ async def execute(attempt: Attempt, block: RunBlock) -> None:
     began_ms = attempt.environment.now_ms()
     earlier = run.earlier_failures(attempt.machine)
     try:
+        attempt.environment.before_step(attempt.handler.target, block.name)
         returned = await (block.action() if block.is_async else _run_in_thread(attempt, block))
         result = _serialize(block, returned)
     except TerminalError as error:

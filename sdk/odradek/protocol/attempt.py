@@ -24,6 +24,10 @@ class HandlerEnvironment(Protocol):
     def run_in_thread(self, function: Callable[[], T]) -> Awaitable[T]:
         """Runs blocking code off the loop."""
 
+    def before_step(self, target: str, name: str) -> None:
+        """A run block of a handler (`Service/handler`) is about to execute its action; what this raises counts as
+        raised by the action."""
+
 
 class EngineSide(Protocol):
     """Where the handler's side puts its messages."""

@@ -14,8 +14,9 @@ from odradek.protocol.messages import Combinator, Future
 MAX_FUTURE_DEPTH: Final = 1000
 """Trees nested deeper are refused, by both sides."""
 
-NotificationKey = int | str
-"""One space for all that can be awaited: a completion id, a negated signal index, or a signal's name."""
+NotificationKey = int | str | tuple[str, int]
+"""One space for all that can be awaited: a completion id, a negated signal index, a signal's name for the first of that
+name, and for later ones the name with how many came before."""
 
 
 class Outcome(Enum):
@@ -29,11 +30,20 @@ class FutureTooDeep(ValueError):
     """A tree of futures is nested deeper than `MAX_FUTURE_DEPTH`."""
 
 
+def signal_key(name: str, before: int) -> NotificationKey:
+    """The key of a named signal; `before`: how many of its name came before it."""
+    return (name, before) if before else name
+
+
 def leaves_of(future: Future) -> list[NotificationKey]:
     """The keys that stand directly in one node, not in its children."""
     keys: list[NotificationKey] = list(future.waiting_completions)
     keys += [-index for index in future.waiting_signals]
-    keys += future.waiting_named_signals
+    heard = future.signals_heard
+    if heard:
+        keys += [signal_key(*pair) for pair in zip(future.waiting_named_signals, heard, strict=True)]
+    else:
+        keys += future.waiting_named_signals
     return keys
 
 

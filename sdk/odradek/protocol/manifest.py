@@ -96,8 +96,8 @@ class ServiceManifest(Options, frozen=True, kw_only=True):
     handlers: tuple[HandlerManifest, ...] = ()
 
 
-class EndpointManifest(_Part, frozen=True, kw_only=True):
-    """One application."""
+class EndpointManifest(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """One application. All of it is always written: engines ask for the mode and the range of versions."""
 
     protocol_mode: str = "BIDI_STREAM"
     min_protocol_version: int = 5

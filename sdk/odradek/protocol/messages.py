@@ -7,6 +7,9 @@ Compatibility rule (the journal outlives every release): fields are only ever ap
 
 Results of completions are spread over two optional fields: `value` is the success payload, `failure` the
 terminal failure; both `None` means "void" (an empty success).
+
+Frozen structs of plain values cannot be part of a reference cycle, so Python's cycle collector need not look at them
+(`gc=False`): there are many.
 """
 
 from __future__ import annotations
@@ -23,18 +26,18 @@ FIRST_AWAKEABLE_SIGNAL: Final = 17
 """Awakeables take signal indexes from here on, in order of creation; lower ones are reserved."""
 
 
-class Message(msgspec.Struct, frozen=True, array_like=True):
+class Message(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Base of all messages; immutable, ordered fields."""
 
 
-class Header(msgspec.Struct, frozen=True, array_like=True):
+class Header(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One request header."""
 
     key: str
     value: str
 
 
-class Failure(msgspec.Struct, frozen=True, array_like=True):
+class Failure(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A terminal failure: HTTP-like code, text for people, optional metadata."""
 
     code: int
@@ -52,7 +55,7 @@ class Combinator(IntEnum):
     ALL_SUCCEEDED_OR_FIRST_FAILED = 4
 
 
-class Future(msgspec.Struct, frozen=True, array_like=True):
+class Future(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A tree of what a handler waits for: completion ids, signal indexes, signal names, nested trees."""
 
     waiting_completions: tuple[int, ...] = ()
@@ -60,6 +63,8 @@ class Future(msgspec.Struct, frozen=True, array_like=True):
     waiting_named_signals: tuple[str, ...] = ()
     nested_futures: tuple[Future, ...] = ()
     combinator: Combinator = Combinator.UNKNOWN
+    signals_heard: tuple[int, ...] = ()
+    """For each of the named signals, how many of its name the handler has taken before. Not known of remote ones."""
 
 
 # --- control -------------------------------------------------------------------------------------
@@ -78,6 +83,8 @@ class Start(Message, frozen=True, array_like=True, tag=0x0000):
     duration_since_last_stored_entry: int
     random_seed: int
     idempotency_key: str | None = None
+    scope: str | None = None
+    limit_key: str | None = None
 
 
 class Suspension(Message, frozen=True, array_like=True, tag=0x0001):
@@ -109,6 +116,12 @@ class Error(Message, frozen=True, array_like=True, tag=0x0002):
 
 class End(Message, frozen=True, array_like=True, tag=0x0003):
     """Handler to engine, last: the invocation is complete; an `OutputCommand` came before."""
+
+
+class CommandAck(Message, frozen=True, array_like=True, tag=0x0004):
+    """Engine to handler: a command that asked for it is durable. Commands alone count, the input is 0."""
+
+    command_index: int
 
 
 class ProposeRunCompletion(Message, frozen=True, array_like=True, tag=0x0005):
@@ -248,6 +261,8 @@ class CallCommand(Message, frozen=True, array_like=True, tag=0x040D):
     invocation_id_notification_idx: int
     result_completion_id: int
     name: str = ""
+    scope: str | None = None
+    limit_key: str | None = None
 
 
 class OneWayCallCommand(Message, frozen=True, array_like=True, tag=0x040E):
@@ -262,6 +277,8 @@ class OneWayCallCommand(Message, frozen=True, array_like=True, tag=0x040E):
     idempotency_key: str | None
     invocation_id_notification_idx: int
     name: str = ""
+    scope: str | None = None
+    limit_key: str | None = None
 
 
 class SendSignalCommand(Message, frozen=True, array_like=True, tag=0x0410):
@@ -286,6 +303,7 @@ class WorkflowTarget(msgspec.Struct, frozen=True, array_like=True, tag=4):
 
     workflow_name: str
     workflow_key: str
+    scope: str | None = None
 
 
 class IdempotentRequestTarget(msgspec.Struct, frozen=True, array_like=True, tag=3):
@@ -295,6 +313,7 @@ class IdempotentRequestTarget(msgspec.Struct, frozen=True, array_like=True, tag=
     service_key: str | None
     handler_name: str
     idempotency_key: str
+    scope: str | None = None
 
 
 InvocationName: TypeAlias = str | IdempotentRequestTarget | WorkflowTarget
@@ -463,5 +482,5 @@ Entry: TypeAlias = Command | Notification
 HandlerMessage: TypeAlias = Command | ProposeRunCompletion | AwaitingOn | Suspension | Error | End
 """What a handler may send."""
 
-EngineMessage: TypeAlias = Notification | ProposeRunCompletionAck
+EngineMessage: TypeAlias = Notification | ProposeRunCompletionAck | CommandAck
 """What the engine sends to a live attempt after `Start` and the known entries."""

@@ -11,22 +11,29 @@ from typing import Any, Final
 import msgspec
 
 from odradek.protocol.messages import (
+    AttachInvocationCommand,
     CallCommand,
     ClearAllStateCommand,
     ClearStateCommand,
     Command,
     CompleteAwakeableCommand,
+    CompletePromiseCommand,
     GetEagerStateCommand,
     GetEagerStateKeysCommand,
+    GetInvocationOutputCommand,
     GetLazyStateCommand,
     GetLazyStateKeysCommand,
+    GetPromiseCommand,
     InputCommand,
+    InvocationName,
     OneWayCallCommand,
     OutputCommand,
+    PeekPromiseCommand,
     RunCommand,
     SendSignalCommand,
     SetStateCommand,
     SleepCommand,
+    WorkflowTarget,
 )
 
 _READ_FROM_CLOCK: Final[dict[type, str]] = {SleepCommand: "wake_up_time", OneWayCallCommand: "invoke_time"}
@@ -52,6 +59,15 @@ def _state_key(command: Any) -> str:
     return repr(command.key.decode(errors="replace"))
 
 
+def _invocation(name: InvocationName) -> str:
+    if isinstance(name, str):
+        return name
+    if isinstance(name, WorkflowTarget):
+        return f"{name.workflow_name}/{name.workflow_key}"
+    key = "" if name.service_key is None else f"/{name.service_key}"
+    return f"{name.service_name}{key}/{name.handler_name} with idempotency key {name.idempotency_key!r}"
+
+
 _WORDS: Final[dict[type, Callable[[Any], str]]] = {
     InputCommand: lambda _: "the input",
     OutputCommand: lambda c: "the end with a result" if c.failure is None else "the end with a terminal error",
@@ -67,6 +83,11 @@ _WORDS: Final[dict[type, Callable[[Any], str]]] = {
     OneWayCallCommand: lambda c: f"send to {_target(c)}",
     SendSignalCommand: lambda c: f"signal {c.signal!r} to {c.target_invocation_id}",
     RunCommand: lambda c: f"run {c.name!r}",
+    GetPromiseCommand: lambda c: f"promise {c.key!r}",
+    PeekPromiseCommand: lambda c: f"peek of promise {c.key!r}",
+    CompletePromiseCommand: lambda c: f"{'resolve' if c.failure is None else 'reject'} of promise {c.key!r}",
+    AttachInvocationCommand: lambda c: f"attach to {_invocation(c.target)}",
+    GetInvocationOutputCommand: lambda c: f"output of {_invocation(c.target)}",
     CompleteAwakeableCommand: lambda c: f"completion of awakeable {c.awakeable_id}",
 }
 

@@ -11,33 +11,31 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Final
 
-from odradek.protocol.future import NotificationKey
+from odradek.protocol.future import NotificationKey, signal_key
 from odradek.protocol.messages import CANCEL_SIGNAL, Combinator, Future, Notification, SignalNotification
 
 CANCEL_KEY: Final = -CANCEL_SIGNAL
-
-
-def key_of(notification: Notification) -> NotificationKey:
-    """Completions by id, signals by negated index or by name."""
-    if type(notification) is SignalNotification:
-        signal = notification.signal
-        return signal if isinstance(signal, str) else -signal
-    return notification.completion_id  # type: ignore[union-attr]  # narrowed by the exact type, for speed
 
 
 def future_of(keys: Iterable[NotificationKey], combinator: Combinator) -> Future:
     """One flat node of a wait, as the protocol spells it."""
     completions: list[int] = []
     signals: list[int] = []
-    names: list[str] = []
+    named: list[tuple[str, int]] = []
     for key in keys:
         if isinstance(key, str):
-            names.append(key)
+            named.append((key, 0))
+        elif isinstance(key, tuple):
+            named.append(key)
         elif key > 0:
             completions.append(key)
         else:
             signals.append(-key)
-    return Future(tuple(sorted(completions)), tuple(sorted(signals)), tuple(sorted(names)), (), combinator)
+    if not named:
+        return Future(tuple(sorted(completions)), tuple(sorted(signals)), (), (), combinator)
+    names, heard = zip(*sorted(named), strict=True)
+    heard = heard if any(heard) else ()
+    return Future(tuple(sorted(completions)), tuple(sorted(signals)), names, (), combinator, heard)
 
 
 class Wait:
@@ -73,7 +71,7 @@ class Wait:
 class Arrivals:
     """The queue of notifications and the results taken from it."""
 
-    __slots__ = ("_cancelling", "_queue", "children", "results")
+    __slots__ = ("_cancelling", "_named", "_queue", "_taken", "children", "results")
 
     def __init__(self) -> None:
         self.results: dict[NotificationKey, Notification] = {}
@@ -81,10 +79,32 @@ class Arrivals:
         """Calls in flight, in order of creation: key of the result -> key of the child's invocation id."""
         self._queue: deque[tuple[NotificationKey, Notification]] = deque()
         self._cancelling = 0
+        self._named: dict[str, int] = {}
+        """How many signals of a name have arrived."""
+        self._taken: dict[str, int] = {}
+        """How many of them the handler has taken."""
 
     def push(self, notification: Notification) -> None:
         """Queues what has arrived; nobody sees it before a wait takes it."""
-        self._queue.append((key_of(notification), notification))
+        if type(notification) is not SignalNotification:
+            key: NotificationKey = notification.completion_id  # type: ignore[union-attr]  # all others have one
+        elif isinstance(notification.signal, int):
+            key = -notification.signal
+        else:
+            before = self._named.get(notification.signal, 0)
+            self._named[notification.signal] = before + 1
+            key = signal_key(notification.signal, before)
+        self._queue.append((key, notification))
+
+    def next_signal(self, name: str) -> NotificationKey:
+        """The key of the signal of this name that the handler has not taken yet."""
+        return signal_key(name, self._taken.get(name, 0))
+
+    def take_signal(self, name: str) -> NotificationKey:
+        """The same; the next one is another one from now on."""
+        key = self.next_signal(name)
+        self._taken[name] = self._taken.get(name, 0) + 1
+        return key
 
     def advance(self, wait: Wait) -> bool:
         """Takes arrivals until the wait is over; False if they run out before."""
@@ -102,7 +122,7 @@ class Arrivals:
                     wait.turn_to(self._unknown_children())
                 continue
             if key in results:
-                continue  # a signal or completion counts once, the first time
+                continue  # a completion or an awakeable's signal counts once, the first time
             results[key] = notification
             if self.children:
                 self.children.pop(key, None)

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 
 import pytest
+from test_machine_handler_messages import call, send
+
 from machine_world import DAY, HOUR, INPUT, World, add, service
 from odradek.protocol import messages as m
 from odradek.protocol.ids import parse_invocation_id
@@ -10,7 +12,6 @@ from odradek_engine.model import commands as c
 from odradek_engine.model import outcomes as o
 from odradek_engine.model.effects import Answer, AwaitResult, Deliver, EndAttempt, InvocationEnded, StartAttempt
 from odradek_engine.model.rows import Caller, Invocation, Phase, Result
-from test_machine_handler_messages import call, send
 
 DONE = m.OutputCommand(b"out")
 CANCELED = m.SignalNotification(m.CANCEL_SIGNAL)
@@ -84,7 +85,8 @@ class TestCancel:
         called = world.invocation(add(), key="k", caller=Caller(parent.id, 2), at=invocation.execution_time)
         world.decide(c.Invoke(called, INPUT))
         assert world.ask(c.Cancel(invocation.id)) == o.Done()
-        assert world.only(InvocationEnded) == InvocationEnded(invocation.id, Result(failure=m.Failure(409, "canceled")))
+        canceled = Result(failure=m.Failure(409, "canceled"))
+        assert world.only(InvocationEnded) == InvocationEnded(invocation.id, canceled, invocation.target)
         assert world.ask(c.ReadOutput(invocation.id)) == o.NotFound(invocation.id)
         assert world.ask(c.Cancel(called.id)) == o.Done()
         assert world.journal(parent)[-1] == m.CallCompletion(2, failure=m.Failure(409, "canceled"))
@@ -112,7 +114,9 @@ class TestKill:
         assert world.started() == [(next_one.id, 1)]
         assert not world.rows().get("timers")
         kept = world.ask(c.ReadOutput(invocation.id))
-        assert kept == o.Ended(invocation.id, Result(failure=m.Failure(409, "killed")), world.now + DAY)
+        assert kept == o.Ended(
+            invocation.id, Result(failure=m.Failure(409, "killed")), world.now + DAY, invocation.target
+        )
 
     @pytest.mark.parametrize("phase", WAITING)
     def test_one_that_waits_is_gone(self, phase: Phased) -> None:
@@ -215,7 +219,7 @@ class TestReading:
         assert world.decide(c.Attach(invocation.id)) == [AwaitResult(invocation.id)]
         assert world.ask(c.ReadOutput(invocation.id)) == o.NotCompleted(invocation.id)
         world.say(invocation, DONE, m.End())
-        ended = o.Ended(invocation.id, Result(b"out"), world.now + DAY)
+        ended = o.Ended(invocation.id, Result(b"out"), world.now + DAY, invocation.target)
         assert world.ask(c.Attach(invocation.id)) == world.ask(c.ReadOutput(invocation.id)) == ended
 
     def test_of_nobody(self) -> None:

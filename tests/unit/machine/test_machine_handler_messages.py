@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from machine_world import HOUR, INPUT, World, add, get, service
 from odradek.protocol import messages as m
 from odradek.protocol.ids import format_awakeable_id, format_invocation_id, parse_invocation_id
@@ -127,7 +128,11 @@ class TestRuns:
     def test_a_second_result_is_dropped(self, same_stretch: bool) -> None:
         world = World()
         invocation = world.invoke(service())
-        messages = [m.RunCommand(1), m.ProposeRunCompletion(1, b"1"), m.ProposeRunCompletion(1, b"2")]
+        messages: list[m.HandlerMessage] = [
+            m.RunCommand(1),
+            m.ProposeRunCompletion(1, b"1"),
+            m.ProposeRunCompletion(1, b"2"),
+        ]
         for stretch in [messages] if same_stretch else [messages[:2], messages[2:]]:
             world.say(invocation, *stretch)
         assert world.journal(invocation)[1:] == (m.RunCommand(1), m.RunCompletion(1, b"1"))

@@ -1,6 +1,7 @@
 """Creation, locks and inboxes, delays, the ends, the meeting of requests with one id."""
 
 import pytest
+
 from machine_world import DAY, HOUR, INPUT, World, add, get, service
 from odradek.protocol.messages import CallCompletion, End, Failure, OutputCommand, SetStateCommand
 from odradek_engine.model import commands as c
@@ -195,7 +196,7 @@ class TestEnds:
         world = World()
         invocation = world.invoke(service())
         world.say(invocation, DONE, End())
-        assert world.only(InvocationEnded) == InvocationEnded(invocation.id, Result(b"out"))
+        assert world.only(InvocationEnded) == InvocationEnded(invocation.id, Result(b"out"), invocation.target)
         kept = world.tables.completions.get(invocation.id)
         assert kept is not None
         assert (kept.result, kept.completed_at, kept.expires_at) == (Result(b"out"), world.now, world.now + DAY)
@@ -293,4 +294,3 @@ class TestMeetings:
         world.say(invocation, OutputCommand(b"2"), End())
         assert world.journal(invocation) == (INPUT, OutputCommand(b"2"))
         assert world.tables.journal_summary(invocation.id).next_index == 2
-

@@ -1,16 +1,16 @@
 """Messages between partitions and records of subscriptions: each once, in order."""
 
 import pytest
+from test_machine_handler_messages import send
+
 from machine_world import INPUT, NOW, World, add, service
 from odradek.protocol import messages as m
-from odradek.protocol.ids import format_invocation_id
+from odradek.protocol.ids import format_invocation_id, make_invocation_id
 from odradek_engine.model import commands as c
 from odradek_engine.model import outcomes as o
 from odradek_engine.model.effects import AcknowledgeMessage, Answer, SendMessage
 from odradek_engine.model.events import MessagesAcknowledged, MessageSent, MessageTaken, SourceCommitted, SourceTaken
 from odradek_engine.model.rows import Caller, Phase, Result
-from odradek_engine.partition.routing import make_invocation_id
-from test_machine_handler_messages import send
 
 
 def of_partition(number: int) -> bytes:

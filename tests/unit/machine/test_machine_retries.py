@@ -1,12 +1,14 @@
 """What follows a failed attempt."""
 
 import pytest
+
 from machine_world import INPUT, World, add, service
 from odradek.protocol import messages as m
+from odradek.protocol.manifest import ServiceManifest, ServiceType
 from odradek_engine.model import commands as c
 from odradek_engine.model.effects import ArmTimer, EndAttempt, InvocationEnded, StartAttempt
 from odradek_engine.model.events import ErrorRecorded, StatusChanged
-from odradek_engine.model.registry import Schema
+from odradek_engine.model.registry import Deployment, RegisteredService, Schema
 from odradek_engine.model.rows import AttemptFailure, Invocation, Phase, Result, Retry, Timer, TimerKind
 from odradek_engine.partition.decide.failing import ERROR_EVENTS_MAX, JITTER
 
@@ -212,3 +214,38 @@ class TestBeginAttempt:
         for invocation in (killed, failed):
             world.decide(c.BeginAttempt(invocation.id, 1))
             assert world.effects == [EndAttempt(invocation.id, 1)]
+
+
+class TestMismatches:
+    """A replay that does not match its journal."""
+
+    def world(self, *, in_process: bool) -> World:
+        world = World()
+        manifest = ServiceManifest(name="Greeter", ty=ServiceType.SERVICE)
+        deployment = Deployment("dp", 0, "", 5, 7, (manifest,), in_process)
+        services = {"Greeter": RegisteredService(manifest, "dp", 1)}
+        world.schema = Schema(services, world.schema.handlers, {"dp": deployment})
+        return world
+
+    def test_in_this_process_it_pauses_at_once(self) -> None:
+        world = self.world(in_process=True)
+        invocation = world.invoke(service("twice"))
+        fail(world, invocation, m.Error(570, "no match"))
+        assert world.status(invocation).phase is Phase.PAUSED
+        kinds = [(one.event.kind, one.event.failure.error_code) for one in world.found(ErrorRecorded)]  # type: ignore[union-attr]
+        assert kinds == [("TransientError", "RT0016"), ("Paused", "RT0016")]
+        world.decide(c.Resume(invocation.id))
+        assert world.started() == [(invocation.id, 2)]
+
+    def test_elsewhere_it_is_tried_again(self) -> None:
+        world = self.world(in_process=False)
+        invocation = world.invoke(service("thrice"))
+        fail(world, invocation, m.Error(570, "no match"))
+        assert world.status(invocation).phase is Phase.INVOKED
+        assert retry_of(world, invocation).last_failure.error_code == "RT0016"
+
+    def test_other_errors_in_this_process_are_tried_again(self) -> None:
+        world = self.world(in_process=True)
+        invocation = world.invoke(service("thrice"))
+        fail(world, invocation)
+        assert world.status(invocation).phase is Phase.INVOKED

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 import pytest
+
 from machine_world import DAY, HOUR, INPUT, World, add, service
 from odradek.protocol import messages as m
 from odradek.protocol.manifest import HandlerManifest, ServiceManifest, ServiceType
@@ -145,7 +146,7 @@ class TestRegistry:
         subscription = Subscription("sub_1", "k", "topic", "A", "x", {}, 1, "id", {0: 5})
         assert world.ask(c.CreateKafkaCluster(cluster)) == o.Done()
         assert world.ask(c.CreateSubscription(subscription)) == o.Done()
-        refused = [
+        refused: list[c.AnyCommand] = [
             c.CreateKafkaCluster(cluster),
             c.CreateKafkaCluster(KafkaCluster("local", {}, 1)),
             c.DeleteKafkaCluster("k"),

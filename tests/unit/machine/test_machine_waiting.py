@@ -1,6 +1,7 @@
 """Suspension: what resolves it, in which order it may come, and trees of what is awaited."""
 
 import pytest
+
 from machine_world import INPUT, World, service
 from odradek.protocol import messages as m
 from odradek.protocol.messages import Combinator, Future
@@ -146,7 +147,9 @@ class TestTrees:
 
     def test_the_outcome_of_a_child_counts_above(self) -> None:
         all_failed = Future((BAD,), combinator=Combinator.FIRST_SUCCEEDED_OR_ALL_FAILED)
-        first_failed = Future((OPEN,), nested_futures=(all_failed,), combinator=Combinator.ALL_SUCCEEDED_OR_FIRST_FAILED)
+        first_failed = Future(
+            (OPEN,), nested_futures=(all_failed,), combinator=Combinator.ALL_SUCCEEDED_OR_FIRST_FAILED
+        )
         assert arrived().resolves(first_failed)
         succeeded = Future((OPEN,), nested_futures=(all_failed,), combinator=Combinator.FIRST_SUCCEEDED_OR_ALL_FAILED)
         assert not arrived().resolves(succeeded)

@@ -2,35 +2,40 @@
 
 from __future__ import annotations
 
-from odradek.protocol.messages import CallCompletion, Failure, SleepCommand
+from msgspec.structs import replace
+
+from odradek.protocol.messages import CallCompletion, Failure, GetPromiseCommand, SleepCommand
 from odradek_engine.model.commands import CompleteCall
 from odradek_engine.model.effects import EndAttempt, InvocationEnded
 from odradek_engine.model.events import (
+    CallerAttached,
     CallersAnswered,
     InvocationCompleted,
-    InvocationForgotten,
-    JournalForgotten,
+    PromiseLeft,
+    StatusChanged,
     TimerCleared,
 )
 from odradek_engine.model.rows import Caller, Completion, Invocation, Result, Status, Timer, TimerKind
+from odradek_engine.model.target import Target, TargetKind
+from odradek_engine.partition import keys
 from odradek_engine.partition.decide.decision import Decision
+from odradek_engine.partition.decide.forgetting import ROW_BYTES, forget, forget_workflow, workflow_bytes
 from odradek_engine.partition.decide.starting import release_lock
 from odradek_engine.partition.tables import RETAINED_BYTES
-
-ROW_BYTES = 600
-"""What the rows of a finished invocation weigh beside its journal and result, about."""
 
 
 def complete(d: Decision, invocation: Invocation, status: Status, result: Result) -> None:
     """Ends an invocation that has begun to run."""
-    _clear_timers(d, invocation.id, status)
+    _stop_waiting(d, invocation, status)
     keep = retention(invocation)
     if keep > 0:
         _keep(d, invocation, status, result, keep)
     else:
         forget(d, invocation.id)
+        if invocation.target.kind is TargetKind.WORKFLOW_RUN:
+            forget_workflow(d, invocation.target)
     answer_callers(d, invocation, status, result)
-    d.effect(InvocationEnded(invocation.id, result))
+    d.effect(InvocationEnded(invocation.id, result, invocation.target))
     release_lock(d, invocation)
 
 
@@ -39,7 +44,7 @@ def drop(d: Decision, invocation: Invocation, status: Status, failure: Failure) 
     result = Result(failure=failure)
     forget(d, invocation.id)
     answer_callers(d, invocation, status, result)
-    d.effect(InvocationEnded(invocation.id, result))
+    d.effect(InvocationEnded(invocation.id, result, invocation.target))
 
 
 def end_attempt(d: Decision, invocation: bytes, status: Status) -> None:
@@ -49,13 +54,16 @@ def end_attempt(d: Decision, invocation: bytes, status: Status) -> None:
 
 def retention(invocation: Invocation) -> int:
     """How long the result is kept, in ms."""
-    if invocation.idempotency_key is not None:
+    if invocation.idempotency_key is not None or invocation.target.kind is TargetKind.WORKFLOW_RUN:
         return invocation.completion_retention
     return invocation.journal_retention
 
 
 def _keep(d: Decision, invocation: Invocation, status: Status, result: Result, keep: int) -> None:
+    workflow = invocation.target.kind is TargetKind.WORKFLOW_RUN
     size = d.tables.journal_summary(invocation.id).payload_bytes + len(result.value or b"") + ROW_BYTES
+    if workflow:
+        size += workflow_bytes(d, invocation.target)
     completion = Completion(
         result,
         completed_at=d.now,
@@ -65,9 +73,16 @@ def _keep(d: Decision, invocation: Invocation, status: Status, result: Result, k
         inboxed_at=status.inboxed_at,
         scheduled_at=status.scheduled_at,
         running_at=status.running_at,
+        workflow=workflow,
     )
     total = (d.tables.counters.get(RETAINED_BYTES) or 0) + size
     d.emit(InvocationCompleted(invocation.id, completion, total))
+
+
+def attach_caller(d: Decision, invocation_id: bytes, status: Status, caller: Caller) -> None:
+    """A further handler gets the result of an invocation that is under way."""
+    d.emit(CallerAttached(invocation_id, caller.invocation, caller.completion_id))
+    d.emit(StatusChanged(invocation_id, replace(status, attached=True)))
 
 
 def answer_callers(d: Decision, invocation: Invocation, status: Status, result: Result) -> None:
@@ -88,52 +103,18 @@ def answer_caller(d: Decision, caller: Caller, result: Result) -> None:
     d.send(caller.invocation, CompleteCall(caller.invocation, completion))
 
 
-def _clear_timers(d: Decision, invocation_id: bytes, status: Status) -> None:
+def _stop_waiting(d: Decision, invocation: Invocation, status: Status) -> None:
+    """Takes back timers and waits for promises: nobody is there any more whom they would reach."""
     if status.retry is not None and status.retry.next_retry_at is not None:
-        d.emit(TimerCleared(Timer(status.retry.next_retry_at, TimerKind.RETRY, invocation_id, status.attempt)))
-    for completion_id, command in d.tables.journal_summary(invocation_id).open.items():
+        d.emit(TimerCleared(Timer(status.retry.next_retry_at, TimerKind.RETRY, invocation.id, status.attempt)))
+    for completion_id, command in d.tables.journal_summary(invocation.id).open.items():
         if isinstance(command, SleepCommand):
-            d.emit(TimerCleared(Timer(command.wake_up_time, TimerKind.SLEEP, invocation_id, completion_id)))
+            d.emit(TimerCleared(Timer(command.wake_up_time, TimerKind.SLEEP, invocation.id, completion_id)))
+        elif isinstance(command, GetPromiseCommand):
+            _leave_promise(d, invocation.target, command.key, Caller(invocation.id, completion_id))
 
 
-def forget(d: Decision, invocation_id: bytes) -> None:
-    """Removes every row of an invocation."""
-    completion = d.tables.completions.get(invocation_id)
-    total = d.tables.counters.get(RETAINED_BYTES) or 0
-    d.emit(
-        InvocationForgotten(
-            invocation_id,
-            _chunks(d, invocation_id),
-            len(d.tables.errors.rows(invocation_id)),
-            None if completion is None else expiry(completion),
-            total if completion is None else max(0, total - completion.retained_bytes),
-        )
-    )
-
-
-def forget_journal(d: Decision, invocation_id: bytes, completion: Completion) -> None:
-    """Removes the journal of a finished invocation and keeps its result."""
-    size = len(completion.result.value or b"") + ROW_BYTES
-    total = (d.tables.counters.get(RETAINED_BYTES) or 0) - completion.retained_bytes + size
-    kept = Completion(
-        completion.result,
-        completion.completed_at,
-        completion.expires_at,
-        completion.expires_at,
-        size,
-        completion.inboxed_at,
-        completion.scheduled_at,
-        completion.running_at,
-        journal_kept=False,
-    )
-    errors = len(d.tables.errors.rows(invocation_id))
-    d.emit(JournalForgotten(invocation_id, _chunks(d, invocation_id), errors, kept, expiry(completion), max(0, total)))
-
-
-def expiry(completion: Completion) -> int:
-    """Where a finished invocation stands among those that expire."""
-    return completion.journal_expires_at
-
-
-def _chunks(d: Decision, invocation_id: bytes) -> tuple[int, ...]:
-    return tuple(int.from_bytes(key, "big") for key, _ in d.tables.journal.rows(invocation_id))
+def _leave_promise(d: Decision, target: Target, name: str, waiter: Caller) -> None:
+    """An invocation waits no more for an open promise."""
+    waiters = d.tables.waiters.rows(keys.promise_key(target.service, target.key, name))
+    d.emit(PromiseLeft(target.service, target.key, name, waiter, last=len(waiters) == 1))

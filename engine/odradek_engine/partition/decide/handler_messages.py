@@ -9,7 +9,7 @@ from odradek.protocol import messages as m
 from odradek_engine.model.commands import HandlerMessages
 from odradek_engine.model.rows import AttemptFailure, Phase
 from odradek_engine.partition.decide.decision import Decision
-from odradek_engine.partition.decide.entries import call, output, run, signals, sleep, state
+from odradek_engine.partition.decide.entries import call, output, promise, results, run, signals, sleep, state
 from odradek_engine.partition.decide.failing import fail_attempt
 from odradek_engine.partition.decide.stretch import AttemptBroken, Stretch
 
@@ -59,5 +59,10 @@ _TABLE: Final[Mapping[type, Callable[[Stretch, Any], None]]] = {
     m.CallCommand: call.call,
     m.OneWayCallCommand: call.one_way_call,
     m.SendSignalCommand: signals.send_signal,
+    m.GetPromiseCommand: promise.get_promise,
+    m.PeekPromiseCommand: promise.peek_promise,
+    m.CompletePromiseCommand: promise.complete_promise,
+    m.AttachInvocationCommand: results.attach_invocation,
+    m.GetInvocationOutputCommand: results.get_invocation_output,
     m.CompleteAwakeableCommand: signals.complete_awakeable,
 }

@@ -7,6 +7,7 @@ from odradek_engine.model.commands import CommitSource, Ingest
 from odradek_engine.model.events import InvocationCreated, SourceCommitted, SourceTaken
 from odradek_engine.model.outcomes import Done, Refused
 from odradek_engine.model.rows import Invocation, Phase, Result, Status
+from odradek_engine.model.target import TargetKind
 from odradek_engine.partition import keys
 from odradek_engine.partition.decide.completing import complete
 from odradek_engine.partition.decide.decision import Decision
@@ -30,10 +31,19 @@ def decide(d: Decision, command: Ingest) -> None:
         return
     d.emit(SourceTaken(source.subscription, source.topic_id, source.partition, source.offset))
     if command.refusal is None:
-        create(d, command.invocation, command.input)
+        if not _runs_already(d, command.invocation):
+            create(d, command.invocation, command.input)
     else:
         _fail_visibly(d, command.invocation, command.input, command.refusal)
     d.answer(Done())
+
+
+def _runs_already(d: Decision, invocation: Invocation) -> bool:
+    """A workflow runs once per key: a further record of the key is taken and starts nothing."""
+    if invocation.target.kind is not TargetKind.WORKFLOW_RUN:
+        return False
+    unfinished = d.tables.statuses.get(invocation.id) is not None
+    return unfinished or d.tables.completions.get(invocation.id) is not None
 
 
 def _fail_visibly(d: Decision, invocation: Invocation, entry: InputCommand, reason: str) -> None:

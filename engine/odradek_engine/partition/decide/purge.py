@@ -5,14 +5,15 @@ from __future__ import annotations
 from odradek_engine.model.commands import Purge, PurgeJournal
 from odradek_engine.model.outcomes import Done, NotCompleted, NotFound
 from odradek_engine.model.rows import Completion
-from odradek_engine.partition.decide.completing import forget, forget_journal
 from odradek_engine.partition.decide.decision import Decision
+from odradek_engine.partition.decide.forgetting import forget_finished, forget_journal
 
 
 def decide(d: Decision, command: Purge) -> None:
-    """Its idempotency key is free again."""
-    if _finished(d, command.invocation) is not None:
-        forget(d, command.invocation)
+    """Its idempotency key is free again, or its workflow's key."""
+    completion = _finished(d, command.invocation)
+    if completion is not None:
+        forget_finished(d, command.invocation, completion)
         d.answer(Done())
 
 

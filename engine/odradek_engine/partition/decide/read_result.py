@@ -23,7 +23,9 @@ def _answer_finished(d: Decision, invocation: bytes) -> bool:
     """Answers, unless the invocation is still under way."""
     completion = d.tables.completions.get(invocation)
     if completion is not None:
-        d.answer(Ended(invocation, completion.result, completion.expires_at))
+        known = d.tables.invocations.get(invocation)
+        target = None if known is None else known.target
+        d.answer(Ended(invocation, completion.result, completion.expires_at, target))
         return True
     if d.tables.statuses.get(invocation) is None:
         d.answer(NotFound(invocation))

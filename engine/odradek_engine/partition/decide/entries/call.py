@@ -12,7 +12,7 @@ from odradek.protocol.messages import (
 from odradek_engine.model.commands import Invoke
 from odradek_engine.model.registry import HandlerSchema
 from odradek_engine.model.rows import Caller, Invocation, Source, SourceKind
-from odradek_engine.model.target import Target
+from odradek_engine.model.target import Target, TargetKind
 from odradek_engine.partition.decide.stretch import Stretch
 from odradek_engine.partition.routing import CHILDREN_AT_HOME, new_invocation_id
 
@@ -33,10 +33,11 @@ def _invoke_child(
     handler = _resolve(stretch, command)
     target = Target(handler.kind, command.service_name, command.handler_name, command.key)
     parent = stretch.invocation
+    idempotency_key = None if handler.kind is TargetKind.WORKFLOW_RUN else command.idempotency_key
     stay = stretch.summary.unkeyed_children < CHILDREN_AT_HOME
     child_id = new_invocation_id(
         target,
-        command.idempotency_key,
+        idempotency_key,
         stretch.d.surroundings.random_bytes(16),
         home=partition_key_of(parent.id) if stay else None,
     )
@@ -47,7 +48,7 @@ def _invoke_child(
         target,
         stretch.d.now,
         Source(SourceKind.SERVICE, parent.id, parent.target),
-        command.idempotency_key,
+        idempotency_key,
         caller,
         execution_time,
         handler.completion_retention,

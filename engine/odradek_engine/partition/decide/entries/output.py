@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from odradek.protocol.messages import AwaitingOn, End, Error, OutputCommand, Suspension
+from odradek.protocol.messages import AwaitingOn, End, Error, ErrorBehavior, OutputCommand, Suspension
 from odradek_engine.model.events import StatusChanged
 from odradek_engine.model.rows import AttemptFailure, Phase, Result
 from odradek_engine.partition.awaiting import AWAIT_DEPTH_MAX, is_empty, is_too_deep
@@ -71,4 +71,7 @@ def error(stretch: Stretch, message: Error) -> None:
         message.related_command_name,
         message.related_command_type,
     )
-    fail_attempt(stretch.d, stretch.invocation, stretch.status, failure, message.behavior, message.next_retry_delay)
+    behavior = message.behavior
+    if message.code == JOURNAL_MISMATCH and stretch.d.schema.in_process(stretch.invocation.target.service):
+        behavior = ErrorBehavior.PAUSE  # the code of this process cannot have changed back by the next attempt
+    fail_attempt(stretch.d, stretch.invocation, stretch.status, failure, behavior, message.next_retry_delay)

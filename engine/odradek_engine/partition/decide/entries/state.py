@@ -15,7 +15,6 @@ from odradek.protocol.messages import (
     SetStateCommand,
 )
 from odradek_engine.model.events import StateChanged
-from odradek_engine.model.target import TargetKind
 from odradek_engine.partition import keys
 from odradek_engine.partition.decide.stretch import Stretch
 
@@ -61,7 +60,7 @@ def get_eager_state(stretch: Stretch, command: GetEagerStateCommand | GetEagerSt
 def _write(stretch: Stretch, command: Command, values: dict[bytes, bytes | None]) -> None:
     _check_keyed(stretch, command)
     target = stretch.invocation.target
-    if target.kind is not TargetKind.OBJECT_EXCLUSIVE:
+    if not target.writes_state:
         raise stretch.broken(command, "RT0017", f"the shared handler {target} may read state, not write it")
     stretch.append(command)
     stretch.d.emit(StateChanged(target.service, target.key, values))

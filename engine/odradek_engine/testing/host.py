@@ -1,0 +1,77 @@
+"""The host of a node in memory: virtual time, seeded randomness, a simulated log, and a disk that outlives the node."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import random
+from collections.abc import Callable
+from typing import TypeVar
+
+from odradek_engine.log.port import Log
+from odradek_engine.log.simulated_cluster import SimulatedCluster
+from odradek_engine.node.identity import Identity
+from odradek_engine.store.port import Store
+from odradek_engine.testing.disk import Disk
+from odradek_engine.testing.loop import VirtualLoop
+
+T = TypeVar("T")
+
+
+class VirtualClock:
+    """The clocks of a simulation. The wall clock is the simulated cluster's, so that the log agrees with it."""
+
+    def __init__(self, loop: VirtualLoop, cluster: SimulatedCluster) -> None:
+        self.monotonic = loop.time
+        self.now_ms = cluster.now_ms
+
+
+class VirtualEnvironment:
+    """What handlers take from the outside world. `before_step` may raise in a run block's place."""
+
+    def __init__(self, clock: VirtualClock, before_step: Callable[[str, str], None]) -> None:
+        self.now_ms = clock.now_ms
+        self.before_step = before_step
+
+    def run_in_thread(self, function: Callable[[], T]) -> asyncio.Future[T]:
+        """Runs blocking code in a thread, as far as the loop has any."""
+        context = contextvars.copy_context()
+        return asyncio.get_running_loop().run_in_executor(None, context.run, function)
+
+
+class MemoryHost:
+    """Implements `Host` for one start of a node."""
+
+    stretch_bytes = 0
+    """Each message of a handler becomes a command, and so a journal record, of its own."""
+
+    def __init__(
+        self,
+        loop: VirtualLoop,
+        clock: VirtualClock,
+        environment: VirtualEnvironment,
+        log: Log,
+        disk: Disk,
+        randomness: random.Random,
+    ) -> None:
+        self.clock = clock
+        self.environment = environment
+        self.random_bytes = randomness.randbytes
+        self.call_later = loop.call_in_background
+        self._log = log
+        self._disk = disk
+
+    async def open_log(self) -> Log:
+        """See `Host`."""
+        return self._log
+
+    def settle_identity(self, cluster_id: str, partitions: int) -> Identity:
+        """See `Host`."""
+        return Identity("embedded", cluster_id, cluster_id, partitions)
+
+    async def open_store(self) -> Store:
+        """See `Host`."""
+        return self._disk
+
+    def close(self) -> None:
+        """See `Host`."""

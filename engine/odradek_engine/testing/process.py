@@ -1,0 +1,57 @@
+"""Processes of a simulation: parts of one program that die apart from the rest.
+
+A callback, timer or task belongs to the process whose context it was made in; the loop runs nothing of a dead one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+from collections.abc import Callable
+from typing import Any, Final, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_current: Final[contextvars.ContextVar[Process | None]] = contextvars.ContextVar("odradek_process", default=None)
+_TASKS: Final = 64
+"""From so many tasks on, finished ones are forgotten now and then."""
+
+
+class Process:
+    """Something that can be killed, by `VirtualLoop.kill`."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.alive = True
+        self._context = contextvars.copy_context()
+        self._context.run(_current.set, self)
+        self._tasks: dict[asyncio.Task[Any], contextvars.Context] = {}
+        self._tasks_max = _TASKS
+
+    def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Calls a function as part of this process."""
+        return self._context.copy().run(function, *args, **kwargs)
+
+    def adopt(self, task: asyncio.Task[Any], context: contextvars.Context) -> None:
+        """A task of this process begins."""
+        if len(self._tasks) >= self._tasks_max:
+            self._tasks = {task: context for task, context in self._tasks.items() if not task.done()}
+            self._tasks_max = max(_TASKS, 2 * len(self._tasks))
+        self._tasks[task] = context
+
+    def bury(self) -> None:
+        """Closes the tasks of a dead process, so that none of them comes up when it is collected."""
+        tasks, self._tasks = self._tasks, {}
+        for task, context in tasks.items():
+            if task.done():
+                continue
+            task._log_destroy_pending = False  # type: ignore[attr-defined]
+            with contextlib.suppress(Exception):
+                context.run(task.get_coro().close)
+
+
+def process_of(context: contextvars.Context) -> Process | None:
+    """The process that a context belongs to."""
+    return context.get(_current)

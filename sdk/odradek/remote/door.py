@@ -1,0 +1,153 @@
+"""The application's door for engines in other processes: an ASGI application with the protocol's few routes."""
+
+from __future__ import annotations
+
+import logging
+import time
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from odradek.driver.endpoint import InProcessEndpoint
+from odradek.remote.asgi import Disconnected, Receive, Scope, Send, begin_response, headers_of, send_body
+from odradek.remote.conversation import Conversation
+from odradek.remote.environment import SystemEnvironment
+from odradek.remote.identity import IdentityKeys, Unidentified
+from odradek.remote.negotiation import (
+    choose_manifest_version,
+    invocation_type,
+    manifest_type,
+    protocol_version,
+    render_manifest,
+)
+from odradek.remote.routes import Discover, Health, Invoke, find_route
+
+if TYPE_CHECKING:
+    from odradek.endpoint import Application
+
+_log = logging.getLogger(__name__)
+
+OK: Final = 200
+UNAUTHORIZED: Final = 401
+NOT_FOUND: Final = 404
+UNSUPPORTED_MEDIA_TYPE: Final = 415
+
+DUPLEX: Final = "BIDI_STREAM"
+REQUEST_RESPONSE: Final = "REQUEST_RESPONSE"
+
+
+class Door:
+    """Serves one application. Raises `ValueError` and `RuntimeError` for its identity keys like `IdentityKeys`."""
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+        self._keys = IdentityKeys(application.identity_keys) if application.identity_keys else None
+
+    @cached_property
+    def _environment(self) -> SystemEnvironment:
+        return SystemEnvironment()
+
+    @cached_property
+    def _endpoint(self) -> InProcessEndpoint:
+        return InProcessEndpoint(self._application.services, self._environment)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request, or one lifespan."""
+        if scope["type"] == "lifespan":
+            await _live(receive, send)
+        elif scope["type"] == "http":
+            try:
+                await self._answer(scope, receive, send)
+            except Disconnected:
+                _log.debug("the engine left before the end of a request to %s", scope["path"])
+        else:
+            raise ValueError(f"an endpoint of handlers does not speak {scope['type']}")
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        route = find_route(scope["method"], scope["path"])
+        if route is None:
+            await _refuse(send, NOT_FOUND, f"there is nothing at {scope['method']} {scope['path']}")
+            return
+        if isinstance(route, Health):
+            await _respond(send, OK, "application/json", b'{"status":"ok"}')
+            return
+        headers = headers_of(scope)
+        if self._keys is not None:
+            try:
+                self._keys.check(headers, route.signed_path, time.time())
+            except Unidentified as error:
+                _log.warning("refused a request to %s: %s", scope["path"], error)
+                await _respond(send, UNAUTHORIZED)
+                return
+        duplex = not scope["http_version"].startswith("1")
+        if isinstance(route, Discover):
+            await self._discover(send, headers.get("accept"), duplex=duplex)
+        else:
+            await self._invoke(route, headers, receive, send, duplex=duplex)
+
+    async def _discover(self, send: Send, accept: str | None, *, duplex: bool) -> None:
+        version = choose_manifest_version(accept)
+        if version is None:
+            await _refuse(send, UNSUPPORTED_MEDIA_TYPE, f"no version of the manifest is known here among {accept!r}")
+            return
+        mode = DUPLEX if duplex else REQUEST_RESPONSE
+        manifest = msgspec.structs.replace(self._application.manifest(), protocol_mode=mode)
+        await _respond(send, OK, manifest_type(version), render_manifest(manifest, version))
+
+    async def _invoke(
+        self, route: Invoke, headers: dict[str, str], receive: Receive, send: Send, *, duplex: bool
+    ) -> None:
+        version = protocol_version(headers.get("content-type"))
+        if version is None:
+            content_type = headers.get("content-type")
+            await _refuse(send, UNSUPPORTED_MEDIA_TYPE, f"{content_type!r} is no version of the protocol known here")
+            return
+        handler = self._endpoint.find(route.service, route.handler)
+        if handler is None:
+            await _refuse(send, NOT_FOUND, f"this application has no handler {route.service}/{route.handler}")
+            return
+        await begin_response(send, OK, _headers(invocation_type(version)))
+        await Conversation(self._endpoint, handler, receive, version, whole=not duplex).hold(send, headers)
+
+    def close(self) -> None:
+        """No more steps run in threads."""
+        self._environment.close()
+
+
+def _software() -> str:
+    try:
+        return f"odradek/{version('odradek')}"
+    except PackageNotFoundError:
+        return "odradek"
+
+
+SOFTWARE: Final = _software().encode()
+"""What engines are told of this side."""
+
+
+def _headers(content_type: str | None) -> list[tuple[bytes, bytes]]:
+    headers = [(b"x-restate-server", SOFTWARE)]
+    if content_type is not None:
+        headers.append((b"content-type", content_type.encode()))
+    return headers
+
+
+async def _refuse(send: Send, status: int, reason: str) -> None:
+    await _respond(send, status, "text/plain; charset=utf-8", reason.encode(errors="replace"))
+
+
+async def _respond(send: Send, status: int, content_type: str | None = None, body: bytes = b"") -> None:
+    headers = [*_headers(content_type), (b"content-length", str(len(body)).encode())]
+    await begin_response(send, status, headers)
+    await send_body(send, body, more=False)
+
+
+async def _live(receive: Receive, send: Send) -> None:
+    """Tells a server that there is nothing to start and nothing to stop."""
+    while True:
+        event = await receive()
+        await send({"type": f"{event['type']}.complete"})
+        if event["type"] == "lifespan.shutdown":
+            return

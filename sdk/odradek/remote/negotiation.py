@@ -1,0 +1,72 @@
+"""Versions in content types: of the manifest, chosen here from what the engine accepts, and of the service protocol,
+chosen by the engine from the range that the manifest names."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+import msgspec
+
+from odradek.protocol.manifest import EndpointManifest
+
+MANIFEST_VERSIONS: Final = range(1, 5)
+PROTOCOL_VERSIONS: Final = range(5, 8)
+
+_MANIFEST_TYPE: Final = re.compile(r"application/vnd\.restate\.endpointmanifest\.v([1-9][0-9]?)\+json")
+_INVOCATION_TYPE: Final = re.compile(r"application/vnd\.restate\.invocation\.v([1-9][0-9]?)")
+_ANYTHING: Final = frozenset(("*/*", "application/*"))
+
+_SINCE: Final = {
+    2: ("documentation", "metadata"),
+    3: (
+        *("inactivityTimeout", "abortTimeout", "journalRetention", "idempotencyRetention", "enableLazyState"),
+        *("ingressPrivate", "workflowCompletionRetention"),
+    ),
+    4: (
+        *("retryPolicyInitialInterval", "retryPolicyMaxInterval", "retryPolicyMaxAttempts"),
+        *("retryPolicyExponentiationFactor", "retryPolicyOnMaxAttempts"),
+    ),
+}
+"""Fields of services and handlers that came with a version after the first."""
+
+
+def manifest_type(version: int) -> str:
+    """The content type of a manifest."""
+    return f"application/vnd.restate.endpointmanifest.v{version}+json"
+
+
+def invocation_type(version: int) -> str:
+    """The content type of an attempt's stream, both ways."""
+    return f"application/vnd.restate.invocation.v{version}"
+
+
+def choose_manifest_version(accept: str | None) -> int | None:
+    """The highest version that an `Accept` header names and this side writes; None if there is none.
+
+    Whoever accepts anything gets the newest.
+    """
+    if accept is None:
+        return MANIFEST_VERSIONS[-1]
+    wanted = [part.split(";")[0].strip() for part in accept.split(",")]
+    if not _ANYTHING.isdisjoint(wanted):
+        return MANIFEST_VERSIONS[-1]
+    named = (int(match[1]) for match in map(_MANIFEST_TYPE.fullmatch, wanted) if match)
+    return max((version for version in named if version in MANIFEST_VERSIONS), default=None)
+
+
+def protocol_version(content_type: str | None) -> int | None:
+    """The version that the engine speaks on this stream, None if this side does not."""
+    match = _INVOCATION_TYPE.fullmatch(content_type or "")
+    return int(match[1]) if match and int(match[1]) in PROTOCOL_VERSIONS else None
+
+
+def render_manifest(manifest: EndpointManifest, version: int) -> bytes:
+    """The manifest as JSON with the fields that a version knows."""
+    document: dict[str, Any] = msgspec.to_builtins(manifest)
+    unknown = frozenset(name for since, names in _SINCE.items() if since > version for name in names)
+    for service in document["services"]:
+        for part in (service, *service.get("handlers", ())):
+            for name in unknown & part.keys():
+                del part[name]
+    return msgspec.json.encode(document)

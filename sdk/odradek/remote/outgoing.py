@@ -1,0 +1,111 @@
+"""What a handler has said and the engine has not taken yet.
+
+Invariant: frames leave in the order in which the handler made them, and the attempt's last message is the last. A
+handler that says more than `MAX_UNSENT_BYTES` ahead of the engine is held at its next await until all of it is taken.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
+
+from odradek.protocol.messages import End, Error, HandlerMessage, Suspension
+from odradek.remote.asgi import Disconnected, Send, send_body
+
+_log = logging.getLogger(__name__)
+
+MAX_UNSENT_BYTES: Final = 1024 * 1024
+INTERNAL_ERROR: Final = 500
+
+_LAST: Final = (End, Suspension, Error)
+
+Encode = Callable[[HandlerMessage], bytes]
+"""The frame of a message; empty for one that the version at hand does not have. Raises `ValueError`."""
+
+
+class Speaker(Protocol):
+    """The attempt whose messages these are."""
+
+    def pause(self) -> None:
+        """Holds the handler at its next await."""
+
+    def resume(self) -> None:
+        """Lets it go on."""
+
+    def abort(self) -> None:
+        """Ends it; it says nothing more."""
+
+
+class Outgoing:
+    """Implements `odradek.protocol.attempt.EngineSide` for one stream."""
+
+    def __init__(self, encode: Encode) -> None:
+        self.speaker: Speaker | None = None
+        self._encode = encode
+        self._frames: list[bytes] = []
+        self._unsent_bytes = 0
+        self._closed = False
+        self._lost = False
+        self._reader: asyncio.Future[None] | None = None
+
+    @property
+    def closed(self) -> bool:
+        """True once the last message is here: nothing is taken any more."""
+        return self._closed
+
+    def send(self, messages: Sequence[HandlerMessage]) -> None:
+        """Takes all messages of one synchronous stretch of the handler. Never blocks."""
+        if self._closed:
+            return
+        try:
+            frames = [self._encode(message) for message in messages]
+        except ValueError as error:
+            _log.exception("a message of a handler cannot be sent")
+            self.fail(Error(INTERNAL_ERROR, f"a message of the handler cannot be sent: {error}"))
+            return
+        self._put(frames, last=isinstance(messages[-1], _LAST))
+        if self._unsent_bytes > MAX_UNSENT_BYTES and self.speaker is not None:
+            self.speaker.pause()
+
+    def fail(self, error: Error) -> None:
+        """Ends the attempt with an error of this side instead of whatever its handler does."""
+        if not self._closed:
+            self._put([self._encode(error)], last=True)
+            if self.speaker is not None:
+                self.speaker.abort()
+
+    def lose(self) -> None:
+        """The engine is gone: the attempt is void."""
+        self._closed = self._lost = True
+        self._wake()
+        if self.speaker is not None:
+            self.speaker.abort()
+
+    def _put(self, frames: list[bytes], *, last: bool) -> None:
+        self._frames += frames
+        self._unsent_bytes += sum(map(len, frames))
+        self._closed = last
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._reader is not None and not self._reader.done():
+            self._reader.set_result(None)
+
+    async def transmit(self, send: Send) -> None:
+        """Sends until the last message is out. Raises `Disconnected`."""
+        while True:
+            while not self._frames and not self._closed:
+                self._reader = asyncio.get_running_loop().create_future()
+                await self._reader
+            if self._lost:
+                raise Disconnected
+            body, last = b"".join(self._frames), self._closed
+            self._frames = []
+            self._unsent_bytes = 0
+            await send_body(send, body, more=not last)
+            if last:
+                return
+            if not self._frames and self.speaker is not None:
+                self.speaker.resume()
