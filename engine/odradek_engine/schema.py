@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, TypeVar
 
+from odradek.protocol.codec import MAX_VERSION
 from odradek.protocol.manifest import HandlerManifest, HandlerType, OnMaxAttempts, ServiceManifest, ServiceType
 from odradek_engine.config import Config
 from odradek_engine.model.registry import Deployment, HandlerSchema, RegisteredService, RetryPolicy, Schema
 from odradek_engine.model.target import TargetKind
 
 T = TypeVar("T")
+DEFAULT_VERSION: Final = 6
+"""The service protocol's highest version that is spoken without being asked for."""
 EMPTY: Final = Schema({}, {}, {})
 
 
@@ -29,15 +32,27 @@ def default_retry_policy(config: Config) -> RetryPolicy:
 def build_schema(services: Iterable[RegisteredService], deployments: Iterable[Deployment], config: Config) -> Schema:
     """The lookup made of what is registered."""
     by_name = {service.manifest.name: service for service in services}
+    by_id = {deployment.id: deployment for deployment in deployments}
     handlers = {
-        (name, handler.name): _handler(service.manifest, handler, config)
+        (name, handler.name): _handler(service.manifest, handler, by_id.get(service.deployment), config)
         for name, service in by_name.items()
         for handler in service.manifest.handlers
     }
-    return Schema(by_name, handlers, {deployment.id: deployment for deployment in deployments})
+    return Schema(by_name, handlers, by_id)
 
 
-def _handler(service: ServiceManifest, handler: HandlerManifest, config: Config) -> HandlerSchema:
+def protocol_version(deployment: Deployment, config: Config) -> int:
+    """The version of the service protocol that is spoken with a deployment: the highest that both know."""
+    return min(
+        deployment.max_protocol_version, MAX_VERSION if config.experimental_enable_protocol_v7 else DEFAULT_VERSION
+    )
+
+
+def _handler(
+    service: ServiceManifest, handler: HandlerManifest, deployment: Deployment | None, config: Config
+) -> HandlerSchema:
+    if deployment is not None and deployment.in_process:
+        deployment = None
     invoker = config.worker.invoker
     journal_retention = _first(
         handler.journal_retention, service.journal_retention, config.default_journal_retention_ms
@@ -61,6 +76,8 @@ def _handler(service: ServiceManifest, handler: HandlerManifest, config: Config)
         input_content_type="*/*" if rule is None else rule.content_type,
         output_content_type="application/json" if handler.output is None else handler.output.content_type,
         output_content_type_if_empty=handler.output is not None and handler.output.set_content_type_if_empty,
+        deployment="" if deployment is None else deployment.id,
+        protocol_version=0 if deployment is None else protocol_version(deployment, config),
     )
 
 

@@ -16,6 +16,8 @@ Whatever crashes, a handler goes on from its last step. Names and signatures fol
 """
 
 from odradek.asyncio import as_completed, gather, select, wait_completed
+from odradek.client import create_client
+from odradek.client_types import HttpError, RestateClient, RestateClientSendHandle
 from odradek.context import (
     Context,
     DurablePromise,
@@ -30,6 +32,7 @@ from odradek.context import (
     WorkflowSharedContext,
 )
 from odradek.endpoint import Application, app
+from odradek.entry_codec import JournalValueCodec, JournalValueCodecProvider
 from odradek.exceptions import (
     HandlerMisuseError,
     RetryableError,
@@ -48,9 +51,14 @@ __all__ = [
     "Context",
     "DurablePromise",
     "HandlerMisuseError",
+    "HttpError",
     "InvocationRetryPolicy",
+    "JournalValueCodec",
+    "JournalValueCodecProvider",
     "ObjectContext",
     "ObjectSharedContext",
+    "RestateClient",
+    "RestateClientSendHandle",
     "RestateDurableCallFuture",
     "RestateDurableFuture",
     "RestateDurableSleepFuture",
@@ -67,9 +75,11 @@ __all__ = [
     "WorkflowSharedContext",
     "app",
     "as_completed",
+    "create_client",
     "gather",
     "getLogger",
     "is_internal_exception",
+    "logging",
     "select",
     "wait_completed",
 ]

@@ -7,7 +7,7 @@ from typing import Final
 
 SERVER_LIBRARIES: Final = frozenset(
     (
-        *("click", "confluent_kafka", "datafusion", "httptools", "httpx", "prometheus_client", "pyarrow"),
+        *("click", "confluent_kafka", "datafusion", "h2corn", "httptools", "httpx", "prometheus_client", "pyarrow"),
         *("rocksdict", "starlette", "uvicorn", "uvloop", "watchfiles"),
     )
 )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from odradek.declaration import ServiceDeclaration
 from odradek.discovery import describe_endpoint
 from odradek.driver.endpoint import InProcessEndpoint
+from odradek.entry_codec import JournalValueCodec, JournalValueCodecProvider
 from odradek.object import VirtualObject
 from odradek.protocol.attempt import Endpoint, HandlerEnvironment
 from odradek.protocol.manifest import EndpointManifest
@@ -32,7 +33,11 @@ class Application:
     """
 
     def __init__(
-        self, services: Iterable[Service | VirtualObject | Workflow], identity_keys: Iterable[str] = ()
+        self,
+        services: Iterable[Service | VirtualObject | Workflow],
+        identity_keys: Iterable[str] = (),
+        protocol: Protocol | None = None,
+        journal_value_codec: JournalValueCodec | JournalValueCodecProvider | None = None,
     ) -> None:
         self.services: dict[str, ServiceDeclaration] = {}
         for service in services:
@@ -42,6 +47,8 @@ class Application:
                 raise ValueError(f"the service {service.name} is there twice")
             self.services[service.name] = service
         self.identity_keys = tuple(identity_keys)
+        self.protocol = protocol
+        self.journal_value_codec = journal_value_codec
         self._door: Door | None = None
         if self.identity_keys:
             self.door()
@@ -52,7 +59,7 @@ class Application:
 
     def bind(self, environment: HandlerEnvironment) -> Endpoint:
         """An endpoint that runs the handlers on the running event loop, with this clock and these threads."""
-        return InProcessEndpoint(self.services, environment)
+        return InProcessEndpoint(self.services, environment, self.journal_value_codec)
 
     def door(self) -> Door:
         """Where engines in other processes come in."""
@@ -68,10 +75,15 @@ class Application:
 
 
 def app(
-    services: Iterable[Service | VirtualObject | Workflow], *, identity_keys: Iterable[str] = ()
+    services: Iterable[Service | VirtualObject | Workflow],
+    protocol: Protocol | None = None,
+    identity_keys: list[str] | None = None,
+    journal_value_codec: JournalValueCodec | JournalValueCodecProvider | None = None,
 ) -> Application:
     """An application of these services, for engines that hold the private key of one of `identity_keys`, if any.
 
+    `protocol` "request_response" has remote engines send whole requests only; by default the transport decides.
+    `journal_value_codec` (or what makes it) stands between the handlers' values and everything that is stored.
     Raises `ValueError` for two services of one name and for what is no public key.
     """
-    return Application(services, identity_keys)
+    return Application(services, identity_keys or (), protocol, journal_value_codec)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 import time
@@ -263,8 +264,6 @@ def test_the_plugin_brings_a_fixture(tmp_path: Path) -> None:
 
 
 def test_the_engine_runs_inside_of_another_loop(engine: testing.Engine) -> None:
-    import asyncio
-
     async def test() -> int:
         task = asyncio.current_task()
         result = engine.call(programs.deposit, 5, key="ada")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+import workflow_app
 
+import odradek
 from live_node import LiveNode, Refused, live_node, wait_until
 
 pytestmark = pytest.mark.live
@@ -146,3 +149,39 @@ def test_the_tables_show_it(tmp_path: Path) -> None:
         ]
         service = node.request("GET", f"{node.admin_url}/services/SignUp").json()
         assert (service["ty"], service["workflow_completion_retention"]) == ("Workflow", "2d")
+
+
+def test_the_client(tmp_path: Path) -> None:
+    async def sign_up(url: str) -> str:
+        async with odradek.create_client(url) as client:
+            await client.workflow_send(workflow_app.run, "ada", "ada@home")
+            assert await client.workflow_call(workflow_app.click, "ada", "s3cret") == "thanks"
+            with pytest.raises(odradek.HttpError, match="the workflow method was already invoked") as refused:
+                await client.workflow_call(workflow_app.run, "ada", "ada@home")
+            assert refused.value.status_code == 409
+            return await client.workflow_call(workflow_app.watch, "ada", None)
+
+    with running(tmp_path) as (node, _):
+        assert asyncio.run(sign_up(node.ingress_url)) == "s3cret"
+
+
+def test_a_second_signal_of_a_name_is_waited_for_in_peace(tmp_path: Path) -> None:
+    """The first one, which is in the journal for good, must not start the handler again and again."""
+    with running(tmp_path) as (node, _):
+        invocation = node.send("Callers", "hear_twice", None)
+        status = f"SELECT status, modified_at FROM sys_invocation WHERE id = '{invocation}'"
+        signals = f"SELECT index FROM sys_journal WHERE id = '{invocation}' AND entry_type = 'Notification: Signal'"
+
+        def suspended_after(count: int) -> list[dict[str, Any]] | None:
+            heard = len(node.sql(signals))
+            rows = node.sql(status)
+            return rows if heard == count and rows and rows[0]["status"] == "suspended" else None
+
+        wait_until(lambda: suspended_after(0), "the first wait")
+        node.call("Callers", "say", [invocation, "hello"])
+        waiting = wait_until(lambda: suspended_after(1), "the second wait")
+        for _ in range(20):
+            assert node.sql(status) == waiting
+        node.restart()
+        node.call("Callers", "say", [invocation, "world"])
+        assert node.attach(invocation) == "hello world"

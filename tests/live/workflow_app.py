@@ -80,4 +80,16 @@ async def attach(ctx: Context, invocation_id: str) -> str:
         return f"{error.status_code} {error.message}"
 
 
+@callers.handler(inactivity_timeout=timedelta(0))
+async def hear_twice(ctx: Context) -> str:
+    """Two signals of one name; suspended while it waits."""
+    return f"{await ctx.signal('word', type_hint=str)} {await ctx.signal('word', type_hint=str)}"
+
+
+@callers.handler()
+async def say(ctx: Context, message: tuple[str, str]) -> None:
+    """Sends a word to an invocation."""
+    ctx.resolve_signal(message[0], "word", message[1])
+
+
 app = odradek.app([sign_up, callers])

@@ -29,8 +29,9 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("mypy_cache")
 
 
-def test_good_code_has_no_errors(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert check("well_typed.py", cache, monkeypatch) == ("", 0)
+@pytest.mark.parametrize("sample", ["well_typed.py", "well_typed_workflows.py"])
+def test_good_code_has_no_errors(sample: str, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert check(sample, cache, monkeypatch) == ("", 0)
 
 
 def test_mistakes_are_found(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,6 +48,9 @@ IMPURE_CALLS = {
 LAZY = {"odradek.testing": "odradek_engine.testing", "odradek.__main__": "odradek_engine.cli"}
 """The exceptions: an import inside a function, of a package above."""
 
+LIBRARIES_IN_USE = {"odradek.client": "httpx"}
+"""Parts of the SDK that need a library of the server once they are used, not when they are imported."""
+
 
 @dataclass(frozen=True)
 class Import:
@@ -181,7 +184,8 @@ def impurities(module: Module) -> Iterator[str]:
 def server_packages_in_sdk(module: Module) -> Iterator[str]:
     if module.package == "odradek":
         for each in module.imports():
-            if each.module.split(".")[0] in server_modules():
+            library = each.module.split(".")[0]
+            if library in server_modules() and library != LIBRARIES_IN_USE.get(module.name):
                 yield f"{module.name}:{each.line} imports {each.module}, which only odradek[server] installs"
 
 

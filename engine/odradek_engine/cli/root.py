@@ -9,6 +9,7 @@ from odradek_engine.cli.invocations import invocations
 from odradek_engine.cli.kafka_clusters import kafka_clusters
 from odradek_engine.cli.nodes import dev, server
 from odradek_engine.cli.produce import produce
+from odradek_engine.cli.serve import serve
 from odradek_engine.cli.services import services
 from odradek_engine.cli.sql import sql
 from odradek_engine.cli.state import kv
@@ -59,5 +60,5 @@ def root(context: click.Context, admin_url: str, ingress_url: str) -> None:
     context.obj = Endpoints(admin_url.rstrip("/"), ingress_url.rstrip("/"))
 
 
-for command in (dev, server, produce, topics, subscriptions, kafka_clusters, services, kv, invocations, sql):
+for command in (dev, server, serve, produce, topics, subscriptions, kafka_clusters, services, kv, invocations, sql):
     root.add_command(command)

@@ -22,6 +22,7 @@ from odradek_engine.config.values import (
     Choice,
     Directory,
     Duration,
+    Flag,
     Integer,
     Number,
     Size,
@@ -66,6 +67,20 @@ class InvokerConfig(Section, frozen=True, kw_only=True):
     message_size_limit_bytes: Annotated[int, Size(1024, GIB)] = 32 * MIB
     eager_state_size_limit_bytes: Annotated[int, Size(0, GIB)] = 32 * MIB
     concurrent_invocations_limit: Annotated[int, Integer(1, 1_000_000)] = 1000
+    connect_timeout_ms: Annotated[int, Duration(1)] = 10 * SECOND_MS
+    http2_keep_alive_interval_ms: Annotated[int, Duration(1)] = 40 * SECOND_MS
+    """A connection to a deployment that is silent for that long is asked whether it lives."""
+    http2_keep_alive_timeout_ms: Annotated[int, Duration(1)] = 20 * SECOND_MS
+    http2_idle_connection_timeout_ms: Annotated[int, Duration(1)] = 5 * MINUTE_MS
+    http2_streams_per_connection_limit: Annotated[int, Integer(1, 1_000_000)] = 128
+    request_identity_private_key_pem_file: Annotated[Path | None, Directory()] = None
+    """An Ed25519 key that signs every request to a deployment."""
+    request_identity_expiration_ms: Annotated[int, Duration(SECOND_MS, HOUR_MS)] = MINUTE_MS
+    tls_ca_file: Annotated[Path | None, Directory()] = None
+    """Who vouches for deployments on https; None: the system's authorities."""
+    tls_client_certificate_file: Annotated[Path | None, Directory()] = None
+    """The node's own certificate for deployments that ask for one, with its key in the same file or the next."""
+    tls_client_key_file: Annotated[Path | None, Directory()] = None
 
 
 class WorkerConfig(Section, frozen=True, kw_only=True):
@@ -144,6 +159,8 @@ class Config(Section, frozen=True, kw_only=True):
     default_journal_retention_ms: Annotated[int, Duration()] = DAY_MS
     default_idempotency_retention_ms: Annotated[int, Duration()] = DAY_MS
     default_workflow_completion_retention_ms: Annotated[int, Duration()] = DAY_MS
+    experimental_enable_protocol_v7: Annotated[bool, Flag()] = False
+    """Speak version 7 of the service protocol with deployments that can, rather than 6."""
     default_retry_policy: RetryPolicy = RetryPolicy()
     worker: WorkerConfig = WorkerConfig()
     admin: AdminConfig = AdminConfig()

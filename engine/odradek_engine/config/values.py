@@ -118,6 +118,23 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class Flag:
+    """Yes or no."""
+
+    def read(self, raw: object) -> bool:
+        """True or False."""
+        if isinstance(raw, bool):
+            return raw
+        if isinstance(raw, str) and raw.strip().lower() in ("true", "false"):
+            return raw.strip().lower() == "true"
+        raise InvalidValue(f"expected true or false, found {raw!r}")
+
+    def write(self, value: object) -> str:
+        """TOML's word."""
+        return "true" if value else "false"
+
+
+@dataclass(frozen=True)
 class Directory:
     """A path."""
 

@@ -12,10 +12,11 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, Protocol
 
-from odradek.protocol.attempt import Endpoint, EngineSide, HandlerSide
+from odradek.protocol.attempt import HandlerSide
 from odradek.protocol.ids import format_invocation_id
-from odradek.protocol.messages import End, Error, HandlerMessage, Start, Suspension
+from odradek.protocol.messages import End, Error, ErrorBehavior, HandlerMessage, Start, Suspension
 from odradek_engine.gateway import Clock
+from odradek_engine.invoker.port import AttemptSide, HandlerHost
 from odradek_engine.model.commands import AnyCommand, BeginAttempt, FailAttempt, HandlerMessages
 from odradek_engine.model.effects import Deliver, StartAttempt
 from odradek_engine.model.registry import Schema
@@ -45,7 +46,7 @@ class _Waiting(NamedTuple):
     attempt: int
 
 
-class LiveAttempt(EngineSide):
+class LiveAttempt(AttemptSide):
     """One attempt under way, as its handler sees it."""
 
     __slots__ = ("_attempts", "attempt", "handler", "invocation", "last_seen", "partition", "side", "suspending_since")
@@ -64,6 +65,16 @@ class LiveAttempt(EngineSide):
         """Takes a stretch of the handler."""
         self._attempts.received(self, messages)
 
+    def heard(self) -> None:
+        """See `AttemptSide`."""
+        self._attempts.heard(self)
+
+    def fail(
+        self, failure: AttemptFailure, delay_ms: int | None = None, behavior: ErrorBehavior = ErrorBehavior.RETRY
+    ) -> None:
+        """See `AttemptSide`."""
+        self._attempts.failed(self, failure, delay_ms, behavior)
+
 
 class Attempts:
     """All attempts of a node."""
@@ -73,19 +84,20 @@ class Attempts:
         clock: Clock,
         submit: Submit,
         schema: Callable[[], Schema],
-        endpoint_of: Callable[[str], Endpoint | None],
+        host_of: Callable[[StartAttempt], HandlerHost | None],
         limit: int,
         stretch_bytes: int = STRETCH_BYTES,
     ) -> None:
         self.clock = clock
         self._submit = submit
         self._schema = schema
-        self._endpoint_of = endpoint_of
+        self._host_of = host_of
         self._limit = limit
         self._stretch_bytes = stretch_bytes
         self._live: OrderedDict[bytes, LiveAttempt] = OrderedDict()
         """The one heard of longest ago first."""
         self._waiting: deque[_Waiting] = deque()
+        self._begun = False
         self._granted: dict[bytes, _Waiting] = {}
         """Attempts that a slot is kept for, between `BeginAttempt` and their start."""
         self._silence_check: asyncio.TimerHandle | None = None
@@ -153,8 +165,13 @@ class Attempts:
 
     # --- slots ---
 
+    def begin(self) -> None:
+        """Handlers may run from now on: until a node knows what is registered, every attempt waits in line."""
+        self._begun = True
+        self._fill_slots()
+
     def _full(self) -> bool:
-        return len(self._live) + len(self._granted) >= self._limit
+        return not self._begun or len(self._live) + len(self._granted) >= self._limit
 
     def _fill_slots(self) -> None:
         while self._waiting and not self._full():
@@ -167,21 +184,32 @@ class Attempts:
     def _open(self, partition: int, effect: StartAttempt) -> None:
         target = effect.invocation.target
         live = LiveAttempt(self, partition, effect)
-        endpoint = self._endpoint_of(target.service)
-        if endpoint is None:
-            message = f"the service '{target.service}' is not served by this node now"
+        host = self._host_of(effect)
+        if host is None:
+            message = _no_host(effect)
             self._submit(partition, FailAttempt(live.invocation, live.attempt, AttemptFailure(500, message, "RT0011")))
             self._fill_slots()
             return
         self._live[live.invocation] = live
         self._watch()
         try:
-            live.side = endpoint.start(target.service, target.handler, start_message(effect), effect.journal, live)
+            live.side = host.start(target.service, target.handler, start_message(effect), effect.journal, live)
         except Exception as error:
             _log.exception("cannot start %s", format_invocation_id(live.invocation))
             self.end(live.invocation, live.attempt)
             failure = AttemptFailure(500, f"the handler cannot be started: {error!r}", "RT0007")
             self._submit(partition, FailAttempt(live.invocation, live.attempt, failure))
+
+    def heard(self, live: LiveAttempt) -> None:
+        """A handler gave a sign of life."""
+        if self._live.get(live.invocation) is live:
+            live.last_seen = self.clock.monotonic()
+
+    def failed(self, live: LiveAttempt, failure: AttemptFailure, delay_ms: int | None, behavior: ErrorBehavior) -> None:
+        """What lies between here and the handler has failed."""
+        if self._live.get(live.invocation) is live:
+            self._close(live)
+            self._submit(live.partition, FailAttempt(live.invocation, live.attempt, failure, delay_ms, behavior))
 
     def received(self, live: LiveAttempt, messages: Sequence[HandlerMessage]) -> None:
         """A stretch of a handler becomes commands, if the attempt is still the live one."""
@@ -232,6 +260,12 @@ class Attempts:
         if handler is None:
             return _NO_TIMEOUT
         return handler.inactivity_timeout if inactivity else handler.abort_timeout
+
+
+def _no_host(effect: StartAttempt) -> str:
+    if effect.deployment:
+        return f"there is no deployment '{effect.deployment}' for version {effect.protocol_version} of the protocol"
+    return f"the service '{effect.invocation.target.service}' is not served by this node now"
 
 
 def start_message(effect: StartAttempt) -> Start:

@@ -6,17 +6,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from odradek.protocol.messages import (
-    AwaitingOn,
-    CallCompletion,
-    End,
-    Error,
-    InputCommand,
-    ProposeRunCompletion,
-    SignalNotification,
-    Suspension,
-)
-from odradek.protocol.messages import Command as HandlerCommand
+from odradek.protocol.messages import CallCompletion, ErrorBehavior, HandlerMessage, InputCommand, SignalNotification
 from odradek_engine.model.registry import Deployment
 from odradek_engine.model.rows import AttemptFailure, Caller, Invocation, KafkaCluster, Subscription, Timer
 
@@ -38,15 +28,17 @@ class HandlerMessages(Command, frozen=True, array_like=True, tag=2):
 
     invocation: bytes
     attempt: int
-    messages: tuple[HandlerCommand | ProposeRunCompletion | AwaitingOn | Suspension | Error | End, ...]
+    messages: tuple[HandlerMessage, ...]
 
 
 class FailAttempt(Command, frozen=True, array_like=True, tag=3):
-    """An attempt broke off without a word of its handler."""
+    """An attempt broke off without a word of its handler. With a `delay` (ms) the retry policy does not count it."""
 
     invocation: bytes
     attempt: int
     failure: AttemptFailure
+    delay: int | None = None
+    behavior: ErrorBehavior = ErrorBehavior.RETRY
 
 
 class BeginAttempt(Command, frozen=True, array_like=True, tag=4):
@@ -170,9 +162,14 @@ class CleanUp(Command, frozen=True, array_like=True, tag=19):
 
 
 class RegisterDeployment(Command, frozen=True, array_like=True, tag=20):
-    """Make a deployment's services known (registry; partition 0)."""
+    """Make a deployment's services known (registry; partition 0).
+
+    `overwrite`: also where a deployment of the same address is known. `breaking`: services may change their types.
+    """
 
     deployment: Deployment
+    overwrite: bool = False
+    breaking: bool = False
 
 
 class CreateKafkaCluster(Command, frozen=True, array_like=True, tag=21):
@@ -215,6 +212,19 @@ class AskResult(Command, frozen=True, array_like=True, tag=26):
     wait: bool
 
 
+class UpdateDeployment(Command, frozen=True, array_like=True, tag=27):
+    """Change a deployment; with `overwrite` its services too (registry)."""
+
+    deployment: Deployment
+    overwrite: bool = False
+
+
+class RemoveDeployment(Command, frozen=True, array_like=True, tag=28):
+    """Forget a deployment and the services that it serves (registry)."""
+
+    id: str
+
+
 PartitionMessage: TypeAlias = Invoke | CompleteCall | Signal | Cancel | Kill | AskResult
 """What partitions say to each other."""
 
@@ -245,4 +255,6 @@ AnyCommand: TypeAlias = (
     | DeleteSubscription
     | Refuse
     | AskResult
+    | UpdateDeployment
+    | RemoveDeployment
 )

@@ -48,6 +48,9 @@ class StartAttempt(Effect, frozen=True):
     retries_since_stored_entry: int
     since_last_stored_entry: int
     """ms"""
+    deployment: str = ""
+    """Where to run it; empty: in this process."""
+    protocol_version: int = 0
 
 
 class Deliver(Effect, frozen=True):

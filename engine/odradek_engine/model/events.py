@@ -215,10 +215,11 @@ class CommandRejected(Event, frozen=True, array_like=True, tag=21):
 
 
 class DeploymentRegistered(Event, frozen=True, array_like=True, tag=22):
-    """A deployment and its services, each with its revision."""
+    """A deployment and its services, each with its revision. `gone`: services that it does not serve any more."""
 
     deployment: Deployment
     services: tuple[RegisteredService, ...]
+    gone: tuple[str, ...] = ()
 
 
 class KafkaClusterChanged(Event, frozen=True, array_like=True, tag=23):
@@ -272,6 +273,13 @@ class PromisesForgotten(Event, frozen=True, array_like=True, tag=28):
     names: tuple[str, ...]
 
 
+class DeploymentRemoved(Event, frozen=True, array_like=True, tag=29):
+    """A deployment is gone, and with it the services that it served."""
+
+    deployment: str
+    services: tuple[str, ...]
+
+
 AnyEvent: TypeAlias = (
     LeaderElected
     | InvocationCreated
@@ -302,4 +310,5 @@ AnyEvent: TypeAlias = (
     | PromiseLeft
     | PromiseCompleted
     | PromisesForgotten
+    | DeploymentRemoved
 )

@@ -71,6 +71,13 @@ class Refused(Outcome, frozen=True):
     message: str
 
 
+class Registered(Outcome, frozen=True):
+    """The deployment is known; `existing`: it was before."""
+
+    deployment: str
+    existing: bool
+
+
 AnyOutcome: TypeAlias = (
-    Accepted | Ended | NotFound | NotCompleted | AlreadyCompleted | Done | Appended | NotStarted | Refused
+    Accepted | Ended | NotFound | NotCompleted | AlreadyCompleted | Done | Appended | NotStarted | Refused | Registered
 )

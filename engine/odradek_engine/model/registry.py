@@ -11,7 +11,7 @@ from odradek_engine.model.target import TargetKind
 
 
 class Deployment(msgspec.Struct, frozen=True, array_like=True):
-    """An endpoint and the services it serves. `in_process`: it runs inside the node."""
+    """An endpoint and the services it serves. `in_process`: it runs inside the node, and has no address."""
 
     id: str
     created_at: int
@@ -20,6 +20,14 @@ class Deployment(msgspec.Struct, frozen=True, array_like=True):
     max_protocol_version: int
     services: tuple[ServiceManifest, ...]
     in_process: bool = True
+    uri: str = ""
+    duplex: bool = True
+    """Whether both sides of an attempt talk at once; else the engine says what it has, and then listens."""
+    http1: bool = False
+    """Spoken to over HTTP/1.1."""
+    additional_headers: dict[str, str] = {}
+    """Sent with every request."""
+    metadata: dict[str, str] = {}
 
 
 class RegisteredService(msgspec.Struct, frozen=True, array_like=True):
@@ -59,6 +67,10 @@ class HandlerSchema(msgspec.Struct, frozen=True):
     """None: the body must be empty; `*/*`: anything."""
     output_content_type: str | None
     output_content_type_if_empty: bool
+    deployment: str = ""
+    """Where new invocations run; empty: in the node's own process."""
+    protocol_version: int = 0
+    """The service protocol's, with that deployment; 0 in the node's own process."""
 
 
 class Schema(msgspec.Struct, frozen=True):

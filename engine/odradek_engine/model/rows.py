@@ -101,6 +101,11 @@ class Status(Row, frozen=True, array_like=True):
     running_at: int | None = None
     attached: bool = False
     """Whether further callers wait for it (table `callers`)."""
+    deployment: str = ""
+    """Where the current attempt runs; empty: in the node's own process."""
+    protocol_version: int = 0
+    pinned: bool = False
+    """Later attempts run there too: the deployment has made journal entries."""
 
 
 class Result(Row, frozen=True, array_like=True):
@@ -128,6 +133,9 @@ class Completion(Row, frozen=True, array_like=True):
     journal_kept: bool = True
     workflow: bool = False
     """It is a workflow's run: the workflow's state and promises are forgotten with it."""
+    deployment: str = ""
+    """Where it ran; empty: in the node's own process."""
+    protocol_version: int = 0
 
 
 class JournalChunk(Row, frozen=True, array_like=True):

@@ -56,9 +56,7 @@ class Doors:
     async def _open_admin(self, connectors: Any) -> None:
         config = self._node.config
         host = "127.0.0.1" if config.ingress_ip in ("0.0.0.0", "::") else config.ingress_ip
-        information = NodeInformation(
-            version(), config.cluster_name, f"http://{host}:{config.ingress.bind_port}/"
-        )
+        information = NodeInformation(version(), config.cluster_name, f"http://{host}:{config.ingress.bind_port}/")
         app = make_admin_app(self._node, config, information, connectors.source_resolver(), self._node.arrow_query)
         admin = HttpServer(app, "the admin API", "admin.bind-port")
         self._closing.push_async_callback(admin.stop, ANSWER_SECONDS)
@@ -71,9 +69,7 @@ class Doors:
             "admin-api-server": f"{config.admin_ip}:{config.admin.bind_port}",
             "message-fabric-server": f"{config.bind_ip}:{config.bind_port}",
         }
-        metrics = Metrics(
-            Labels(config.cluster_name, config.node_name), self._counters, Figures(self._node, readers)
-        )
+        metrics = Metrics(Labels(config.cluster_name, config.node_name), self._counters, Figures(self._node, readers))
         identity = NodeIdentity(config.cluster_name, config.node_name, addresses)
         port = HttpServer(NodePort(identity, metrics, self._node.clock).app(), "the node port", "bind-port")
         self._closing.push_async_callback(port.stop, ANSWER_SECONDS)

@@ -14,12 +14,16 @@ from odradek.endpoint import Application
 from odradek_engine.config import Config
 from odradek_engine.gateway import Reply
 from odradek_engine.invoker.attempts import Attempts
+from odradek_engine.invoker.port import HandlerHost
+from odradek_engine.invoker.remote.deployments import RemoteDeployments
 from odradek_engine.log.port import Cleanup, Log, TopicSpec, UnknownTopic
 from odradek_engine.model.commands import AnyCommand, RegisterDeployment
+from odradek_engine.model.effects import StartAttempt
 from odradek_engine.model.outcomes import AnyOutcome, Refused
 from odradek_engine.model.registry import Schema
 from odradek_engine.model.rows import KafkaCluster, Subscription
 from odradek_engine.node.applications import Applications, BadApplication
+from odradek_engine.node.connections import connector
 from odradek_engine.node.host import Host
 from odradek_engine.node.identity import Identity
 from odradek_engine.node.partitions import Partitions
@@ -92,9 +96,12 @@ class Node:
             self.clock,
             self._processors.submit_inner,
             lambda: self._schema,
-            self._applications.endpoint_of,
+            self._host_of,
             config.worker.invoker.concurrent_invocations_limit,
             host.stretch_bytes,
+        )
+        self.deployments = RemoteDeployments(
+            connector(config), config.cluster_name, config.worker.invoker.message_size_limit_bytes, self.clock
         )
         self.processors = self._processors.processors
         self.journal_topic = f"{config.cluster_name}.journal"
@@ -126,10 +133,12 @@ class Node:
         self._closing.callback(self._flusher.close)
         self._closing.callback(self._queries.close)
         await self._open_partitions(identity)
+        self._closing.push_async_callback(self.deployments.close)
         self._closing.push_async_callback(self._end_terms)
         await self._lead_all()
         self._registry_changed()
         await self._register_applications()
+        self.attempts.begin()
         self._upkeep.start()
         self._closing.push_async_callback(self._drain)
         self._closing.callback(self._upkeep.stop)
@@ -198,6 +207,13 @@ class Node:
             outcome = await self.ask_registry(RegisterDeployment(deployment))
             if isinstance(outcome, Refused):
                 raise BadApplication(outcome.message)
+
+    def _host_of(self, effect: StartAttempt) -> HandlerHost | None:
+        """Who runs an attempt."""
+        if not effect.deployment:
+            return self._applications.endpoint_of(effect.invocation.target.service)
+        deployment = self._schema.deployments.get(effect.deployment)
+        return None if deployment is None else self.deployments.host(deployment, effect.protocol_version)
 
     def _registry_changed(self) -> None:
         tables = self.processors[REGISTRY_PARTITION].tables

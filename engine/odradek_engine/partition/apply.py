@@ -11,7 +11,7 @@ from typing import Any, Final
 from odradek_engine.model import events as e
 from odradek_engine.model.rows import Caller, JournalChunk, Promise, SourceCommit, SourcePosition
 from odradek_engine.partition import keys
-from odradek_engine.partition.tables import REJECTED_COUNT, RETAINED_BYTES, Tables
+from odradek_engine.partition.tables import REJECTED_COUNT, REJECTED_KEPT_MAX, RETAINED_BYTES, Tables
 
 
 def apply(event: e.AnyEvent, tables: Tables) -> None:
@@ -137,7 +137,7 @@ def _source_committed(event: e.SourceCommitted, tables: Tables) -> None:
 
 
 def _command_rejected(event: e.CommandRejected, tables: Tables) -> None:
-    tables.rejected.put(keys.u64(event.number), (event.raw, event.reason, event.at))
+    tables.rejected.put(keys.u64(event.number % REJECTED_KEPT_MAX), (event.raw, event.reason, event.at))
     tables.counters.put(REJECTED_COUNT, event.number + 1)
 
 
@@ -145,6 +145,14 @@ def _deployment_registered(event: e.DeploymentRegistered, tables: Tables) -> Non
     tables.deployments.put(event.deployment.id.encode(), event.deployment)
     for service in event.services:
         tables.services.put(service.manifest.name.encode(), service)
+    for name in event.gone:
+        tables.services.put(name.encode(), None)
+
+
+def _deployment_removed(event: e.DeploymentRemoved, tables: Tables) -> None:
+    tables.deployments.put(event.deployment.encode(), None)
+    for name in event.services:
+        tables.services.put(name.encode(), None)
 
 
 def _kafka_cluster_changed(event: e.KafkaClusterChanged, tables: Tables) -> None:
@@ -225,6 +233,7 @@ _APPLY: Final[Mapping[type, Callable[[Any, Tables], None]]] = {
     e.SourceCommitted: _source_committed,
     e.CommandRejected: _command_rejected,
     e.DeploymentRegistered: _deployment_registered,
+    e.DeploymentRemoved: _deployment_removed,
     e.KafkaClusterChanged: _kafka_cluster_changed,
     e.SubscriptionChanged: _subscription_changed,
     e.PromiseAwaited: _promise_awaited,

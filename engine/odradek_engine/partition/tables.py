@@ -66,6 +66,8 @@ KEEP_STATE_BYTES: Final = 32 * 1024 * 1024
 
 RETAINED_BYTES: Final = b"retained_bytes"
 REJECTED_COUNT: Final = b"rejected"
+REJECTED_KEPT_MAX: Final = 100
+"""So many rejected commands are kept, whole; a further one takes the place of the oldest."""
 
 
 def partition_prefix(partition: int) -> bytes:

@@ -134,23 +134,38 @@ def _service_type(row: InvocationRow, context: Context) -> str:
     return "virtual_object" if target.keyed else "service"
 
 
-def _deployment(row: InvocationRow, context: Context) -> Deployment | None:
-    """Where it ran or runs; None before its first attempt."""
+def _ran_on(row: InvocationRow, context: Context) -> tuple[str, int] | None:
+    """Deployment and protocol version of the last attempt; None before the first."""
     standing = row.status or row.completion
-    service = context.source.schema.services.get(row.invocation.target.service)
-    if standing is None or standing.running_at is None or service is None:
+    if standing is None or standing.running_at is None:
         return None
-    return context.source.schema.deployments.get(service.deployment)
+    if standing.deployment:
+        return standing.deployment, standing.protocol_version
+    schema = context.source.schema
+    service = schema.services.get(row.invocation.target.service)
+    deployment = None if service is None else schema.deployments.get(service.deployment)
+    if deployment is None or not deployment.in_process:
+        return None
+    return deployment.id, deployment.max_protocol_version
 
 
-def _deployment_id(row: InvocationRow, context: Context) -> str | None:
-    deployment = _deployment(row, context)
-    return deployment.id if deployment is not None else None
+def _pinned_to(row: InvocationRow, context: Context) -> tuple[str, int] | None:
+    """The same, once later attempts must run there too."""
+    status = row.status
+    return None if status is not None and status.deployment and not status.pinned else _ran_on(row, context)
+
+
+def _first_of(ran_on: Callable[[InvocationRow, Context], tuple[str, int] | None]) -> Read:
+    def read(row: InvocationRow, context: Context) -> str | None:
+        found = ran_on(row, context)
+        return None if found is None else found[0]
+
+    return read
 
 
 def _protocol_version(row: InvocationRow, context: Context) -> int | None:
-    deployment = _deployment(row, context)
-    return deployment.max_protocol_version if deployment is not None else None
+    found = _pinned_to(row, context)
+    return None if found is None else found[1]
 
 
 def _journal_size(row: InvocationRow, context: Context, commands_only: bool) -> int | None:
@@ -229,7 +244,7 @@ _BY: Final = {
 }
 _LIFE: Final = (
     Column("restarted_from", Kind.TEXT, nothing),
-    Column("pinned_deployment_id", Kind.TEXT, _deployment_id),
+    Column("pinned_deployment_id", Kind.TEXT, _first_of(_pinned_to)),
     Column("pinned_service_protocol_version", Kind.UINT32, _protocol_version),
     Column("trace_id", Kind.TEXT, nothing),
     Column("journal_size", Kind.UINT32, partial(_journal_size, commands_only=False)),
@@ -252,7 +267,7 @@ _ATTEMPTS: Final = (
     Column("retry_count", Kind.UINT64, _retry_count),
     Column("last_start_at", Kind.TIMESTAMP, nothing),
     Column("next_retry_at", Kind.TIMESTAMP, lambda row, _: _next_retry_at(row)),
-    Column("last_attempt_deployment_id", Kind.TEXT, _deployment_id),
+    Column("last_attempt_deployment_id", Kind.TEXT, _first_of(_ran_on)),
     Column("last_attempt_server", Kind.TEXT, nothing),
     Column("last_failure", Kind.TEXT, _failure_text),
     Column("last_failure_error_code", Kind.TEXT, _failure_field("error_code")),

@@ -38,7 +38,7 @@ DEPLOYMENT: Final = Table(
     (
         Column("id", Kind.TEXT, lambda row, _: row.id),
         Column("ty", Kind.TEXT, lambda row, _: "in-process" if row.in_process else "http"),
-        Column("endpoint", Kind.TEXT, lambda _row, _: None),
+        Column("endpoint", Kind.TEXT, lambda row, _: row.uri or None),
         Column("created_at", Kind.TIMESTAMP, lambda row, _: row.created_at),
         Column("min_service_protocol_version", Kind.UINT32, lambda row, _: row.min_protocol_version),
         Column("max_service_protocol_version", Kind.UINT32, lambda row, _: row.max_protocol_version),

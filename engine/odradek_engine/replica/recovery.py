@@ -95,7 +95,7 @@ class Replay:
     async def _check_applied_record(self, stored: Position, begin: int) -> None:
         journal = self._journal
         end = await journal.log.end_offset(journal.topic, journal.partition)
-        if begin > stored.offset + 1 or end <= stored.offset:
+        if begin > stored.offset + 1 or end <= stored.void_offset:
             raise PartitionHalted(
                 f"the tables of {self._name()} stand at offset {stored.offset}, the journal holds {begin} to {end}: "
                 "records that were acknowledged are gone"

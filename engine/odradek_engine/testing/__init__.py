@@ -4,6 +4,17 @@
 `engine` puts the production node on them, and `backend` is what `odradek.testing` drives.
 """
 
-from odradek_engine.testing.backend import MemoryBackend
+from collections.abc import Callable, Sequence
 
-__all__ = ["MemoryBackend"]
+from odradek.endpoint import Application
+from odradek_engine.testing.backend import MemoryBackend
+from odradek_engine.testing.engine import MemoryEngine
+
+__all__ = ["open_backend"]
+
+
+def open_backend(
+    applications: Sequence[Application], seed: int, before_step: Callable[[str, str], None]
+) -> MemoryBackend:
+    """The engine of a user's test, started. `before_step`: called with `Service/handler` and a step's name."""
+    return MemoryBackend(MemoryEngine(applications, seed=seed, before_step=before_step))

@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, Literal, NoReturn, TypeVar
 
-from odradek.endpoint import Application
 from odradek.exceptions import TerminalError
 from odradek.protocol.ids import (
     MalformedId,
@@ -28,7 +27,7 @@ from odradek_engine.model.target import Target, TargetKind
 from odradek_engine.testing.engine import MemoryEngine
 from odradek_engine.testing.inspection import Inspection
 from odradek_engine.testing.journal_watch import CrashPoint
-from odradek_engine.testing.loop import NothingLeft, StillBusy, VirtualLoop
+from odradek_engine.testing.loop import NothingLeft, StillBusy
 
 T = TypeVar("T")
 
@@ -69,17 +68,10 @@ class PendingResult:
 class MemoryBackend:
     """Implements `odradek.testing.backend.Backend`."""
 
-    def __init__(
-        self,
-        applications: Sequence[Application],
-        *,
-        seed: int,
-        before_step: Callable[[str, str], None],
-        loop: VirtualLoop | None = None,
-    ) -> None:
-        self._engine = MemoryEngine(
-            applications, seed=seed, loop=loop, before_step=before_step, crashes_at=self._crashes_at
-        )
+    def __init__(self, engine: MemoryEngine) -> None:
+        """Starts the engine."""
+        engine.crashes_at = self._crashes_at
+        self._engine = engine
         self._loop = self._engine.loop
         self._inspection = Inspection(self._engine)
         self._crash_points: set[CrashPoint] = set()
@@ -112,6 +104,7 @@ class MemoryBackend:
         return outcome
 
     def _command(self, request: Request, *, wait: bool) -> Invoke:
+        self.run(self._engine.serving(), "the engine to start")
         schema = self._engine.node.schema
         handler = schema.handler(request.service, request.handler)
         if handler is None:
@@ -180,6 +173,11 @@ class MemoryBackend:
         """See `Backend`."""
         return self._engine.watch.written
 
+    @property
+    def crashes(self) -> int:
+        """See `Backend`."""
+        return self._engine.crashes
+
     def crash_at(self, record: int, step: CrashStep) -> None:
         """See `Backend`."""
         self._crash_points.add(CrashPoint(record, step))
@@ -204,6 +202,11 @@ class MemoryBackend:
     def status(self, invocation_id: str) -> InvocationStatus | None:
         """See `Backend`."""
         return self._inspection.status(_parse(invocation_id))
+
+    @property
+    def under_way(self) -> bool:
+        """See `Backend`."""
+        return self._inspection.any_under_way
 
     def close(self) -> None:
         """See `Backend`."""

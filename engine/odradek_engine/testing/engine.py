@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 
 from odradek.endpoint import Application
 from odradek_engine.config import Config, WorkerConfig
+from odradek_engine.invoker.attempts import STRETCH_BYTES
+from odradek_engine.log.port import LogError
 from odradek_engine.log.simulated_cluster import Faults, SimulatedCluster
 from odradek_engine.model.commands import AnyCommand
 from odradek_engine.model.outcomes import AnyOutcome
@@ -24,9 +26,8 @@ from odradek_engine.testing.loop import VirtualLoop
 from odradek_engine.testing.process import Process
 
 NO_FAULTS = Faults(delay_ms=(0.0, 0.0), written_in_spite=0.0)
-ONE_COMMAND_A_RECORD = Config(
-    node_name="memory", default_num_partitions=2, worker=WorkerConfig(max_command_batch_size=1)
-)
+PARTITIONS = 2
+COARSE_BATCH = 1024
 
 
 class _Asked:
@@ -44,7 +45,8 @@ class MemoryEngine:
     """One node over all of its lives.
 
     `before_step`: called with `Service/handler` and the name before a run block's action; what it raises fails the
-    step. `crashes_at`: asked at every crash point, with its journal record, whether the node dies there.
+    step. `one_entry_a_record`: a crash point lies between any two journal entries; otherwise records are filled as in
+    production.
     """
 
     def __init__(
@@ -52,11 +54,11 @@ class MemoryEngine:
         applications: Sequence[Application],
         *,
         seed: int = 0,
-        config: Config = ONE_COMMAND_A_RECORD,
+        partitions: int = PARTITIONS,
+        one_entry_a_record: bool = True,
         faults: Faults = NO_FAULTS,
         loop: VirtualLoop | None = None,
         before_step: Callable[[str, str], None] = lambda _target, _name: None,
-        crashes_at: Callable[[CrashPoint, bytes], bool] = lambda _point, _record: False,
     ) -> None:
         self.loop = VirtualLoop() if loop is None else loop
         self.cluster = SimulatedCluster(seed, self.loop, faults)
@@ -65,13 +67,19 @@ class MemoryEngine:
         self.random = random.Random(seed)
         self.watch = JournalWatch(self._reached)
         self.crashes = 0
+        self.crashes_at: Callable[[CrashPoint, bytes], bool] = lambda _point, _record: False
+        """Asked at every crash point, with its journal record, whether the node dies there."""
         self.failure: Exception | None = None
         """Why the node has stopped for good."""
         self.node: Node
         self._applications = applications
-        self._config = config
+        self._config = Config(
+            node_name="memory",
+            default_num_partitions=partitions,
+            worker=WorkerConfig(max_command_batch_size=1 if one_entry_a_record else COARSE_BATCH),
+        )
+        self._stretch_bytes = 0 if one_entry_a_record else STRETCH_BYTES
         self._environment = VirtualEnvironment(self.clock, before_step)
-        self._crashes_at = crashes_at
         self._log: WatchedLog
         self._process: Process
         self._serving: asyncio.Future[None] = self.loop.create_future()
@@ -83,18 +91,27 @@ class MemoryEngine:
     async def start(self) -> None:
         """Starts the node, for the first time or after a crash. Raises what it cannot start with."""
         self._begin()
+        await self.serving()
+
+    async def serving(self) -> None:
+        """Returns when the node takes commands. Raises what it cannot start with."""
         await self._serving
 
     def _begin(self) -> None:
         self._process = process = Process(f"life {self.crashes + 1}")
         self._log = WatchedLog(self.cluster, self.watch)
-        host = MemoryHost(self.loop, self.clock, self._environment, self._log, self.disk, self.random)
+        host = MemoryHost(
+            self.loop, self.clock, self._environment, self._log, self.disk, self.random, self._stretch_bytes
+        )
         self.node = process.run(Node, self._config, self._applications, host, self._halt)
         process.run(self.loop.create_task, self._serve())
 
     async def _serve(self) -> None:
         try:
             await self.node.start()
+        except LogError:
+            self._crash_and_begin()  # its supervisor starts it again
+            return
         except Exception as error:
             self._halt(error)
             return
@@ -117,10 +134,13 @@ class MemoryEngine:
             self._serving = self.loop.create_future()
 
     def _reached(self, point: CrashPoint, record: bytes) -> bool:
-        if self._process.alive and self._crashes_at(point, record):
-            self.crash()
-            self.loop.call_in_world(self._begin)
+        if self._process.alive and self.crashes_at(point, record):
+            self._crash_and_begin()
         return not self._process.alive
+
+    def _crash_and_begin(self) -> None:
+        self.crash()
+        self.loop.call_in_world(self._begin)
 
     def _halt(self, error: Exception) -> None:
         """The node cannot go on."""

@@ -42,9 +42,6 @@ class VirtualEnvironment:
 class MemoryHost:
     """Implements `Host` for one start of a node."""
 
-    stretch_bytes = 0
-    """Each message of a handler becomes a command, and so a journal record, of its own."""
-
     def __init__(
         self,
         loop: VirtualLoop,
@@ -53,11 +50,13 @@ class MemoryHost:
         log: Log,
         disk: Disk,
         randomness: random.Random,
+        stretch_bytes: int,
     ) -> None:
         self.clock = clock
         self.environment = environment
         self.random_bytes = randomness.randbytes
         self.call_later = loop.call_in_background
+        self.stretch_bytes = stretch_bytes
         self._log = log
         self._disk = disk
 

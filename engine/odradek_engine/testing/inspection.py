@@ -72,6 +72,11 @@ class Inspection:
         failures = [row.event.failure for row in self._engine.node.open_rows().errors([invocation])]
         return next((failure.message for failure in reversed(failures) if failure is not None), None)
 
+    @property
+    def any_under_way(self) -> bool:
+        """Whether any invocation has not ended."""
+        return any(row.status is not None for row in self._engine.node.open_rows().invocations(None))
+
     def under_way(self) -> str:
         """What has not ended, for people."""
         open_rows = [row for row in self._engine.node.open_rows().invocations(None) if row.status is not None]

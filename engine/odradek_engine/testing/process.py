@@ -45,9 +45,7 @@ class Process:
         """Closes the tasks of a dead process, so that none of them comes up when it is collected."""
         tasks, self._tasks = self._tasks, {}
         for task, context in tasks.items():
-            if task.done():
-                continue
-            task._log_destroy_pending = False  # type: ignore[attr-defined]
+            _silence(task)
             with contextlib.suppress(Exception):
                 context.run(task.get_coro().close)
 
@@ -55,3 +53,12 @@ class Process:
 def process_of(context: contextvars.Context) -> Process | None:
     """The process that a context belongs to."""
     return context.get(_current)
+
+
+def _silence(task: asyncio.Task[Any]) -> None:
+    """Nobody complains that the task never ended, or that nobody took its exception, or that it took none itself."""
+    task._log_destroy_pending = False  # type: ignore[attr-defined]
+    awaited: asyncio.Future[Any] | None = task._fut_waiter  # type: ignore[attr-defined]
+    for future in (task, awaited):
+        if future is not None and future.done() and not future.cancelled():
+            future.exception()

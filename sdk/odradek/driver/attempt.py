@@ -18,10 +18,14 @@ from contextvars import Context
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from odradek.driver.current import current
 from odradek.driver.invocation import InvocationContext
 from odradek.driver.misuse import explain_misuse
 from odradek.driver.run_block import RunBlock, execute
+from odradek.driver.value_codec import CodecSource
+from odradek.entry_codec import JournalValueCodec
 from odradek.exceptions import HandlerMisuseError, RetryableError, SdkInternalBaseException, TerminalError
 from odradek.protocol.attempt import EngineSide, HandlerEnvironment
 from odradek.protocol.future import NotificationKey
@@ -62,6 +66,8 @@ class Attempt:
         "_task",
         "_wait",
         "_waiter",
+        "codec",
+        "codec_source",
         "context",
         "environment",
         "handler",
@@ -84,6 +90,9 @@ class Attempt:
         """Of the request that carries this attempt, where one does."""
         self.machine = machine
         self.environment = environment
+        self.codec_source: CodecSource | None = None
+        self.codec: JournalValueCodec | None = None
+        """The application's journal value codec, once the attempt has begun."""
         self.context: InvocationContext | None = InvocationContext(self)
         """What the handler got; let go at the end, so that attempts leave no reference cycles."""
         self.waiting_for = ""
@@ -149,11 +158,13 @@ class Attempt:
         current.set(self)
         handler = self.handler
         try:
+            if self.codec_source is not None:
+                await self._set_up_codec(self.codec_source)
             if handler.context_managers:
                 result = await self._call_wrapped()
             else:
                 result = await self._call()
-            self._end(handler.render(result))
+            self._end(self.encode(handler.render(result)))
         except TerminalError as error:
             self._end_with_failure(error)
         except asyncio.CancelledError as error:
@@ -169,6 +180,16 @@ class Attempt:
         finally:
             current.set(None)
             self._finish()
+
+    async def _set_up_codec(self, source: CodecSource) -> None:
+        self.codec = codec = await source.get()
+        self.machine.compares_payloads = False  # a codec may well give other bytes for the same value
+        received = self.machine.input
+        self.machine.input = msgspec.structs.replace(received, value=await codec.decode(received.value))
+
+    def encode(self, value: bytes) -> bytes:
+        """What is stored for a serialized value."""
+        return value if self.codec is None else self.codec.encode(value)
 
     def _call(self) -> Awaitable[Any]:
         handler = self.handler

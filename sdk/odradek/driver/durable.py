@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
+from odradek.driver.value_codec import decoded
 from odradek.exceptions import TerminalError
 from odradek.futures import RestateDurableCallFuture, RestateDurableFuture, RestateDurableSleepFuture, SendHandle
 from odradek.protocol.future import NotificationKey
@@ -47,7 +48,10 @@ class DurableFuture(RestateDurableFuture[T]):
             results = self.attempt.machine.arrivals.results
             if self.key not in results:
                 yield from self.attempt.wait(Wait({self.key}), self.operation)
-            self._result = self._read(results[self.key])
+            notification: Any = results[self.key]
+            if self.attempt.codec is not None:
+                notification = yield from decoded(self.attempt.codec, notification).__await__()
+            self._result = self._read(notification)
         return cast(T, self._result)
 
     def _read(self, notification: Any) -> Any:
@@ -114,7 +118,10 @@ class KnownValueFuture(ValueFuture[T]):
     def __await__(self) -> Generator[Any, Any, T]:
         if self._result is _PENDING:
             yield from self.attempt.keep_pace()
-            self._result = None if self._value is None else self._serde.deserialize(self._value)
+            value, codec = self._value, self.attempt.codec
+            if value is not None and codec is not None:
+                value = yield from codec.decode(value).__await__()
+            self._result = None if value is None else self._serde.deserialize(value)
         return cast(T, self._result)
 
 

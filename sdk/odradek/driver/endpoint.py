@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from odradek.declaration import ServiceDeclaration
 from odradek.driver.attempt import NO_HEADERS, Attempt
+from odradek.driver.value_codec import CodecSource
+from odradek.entry_codec import JournalValueCodec, JournalValueCodecProvider
 from odradek.handler import Handler
 from odradek.protocol.attempt import EngineSide, HandlerEnvironment, HandlerSide
 from odradek.protocol.messages import EngineMessage, Entry, Error, Start
@@ -20,8 +22,14 @@ NOT_FOUND: Final = 404
 class InProcessEndpoint:
     """Implements `odradek.protocol.attempt.Endpoint` on the running event loop."""
 
-    def __init__(self, services: Mapping[str, ServiceDeclaration], environment: HandlerEnvironment) -> None:
+    def __init__(
+        self,
+        services: Mapping[str, ServiceDeclaration],
+        environment: HandlerEnvironment,
+        codec: JournalValueCodec | JournalValueCodecProvider | None = None,
+    ) -> None:
         self._environment = environment
+        self._codec = None if codec is None else CodecSource(codec)
         self._surroundings = copy_context()
         self._handlers: dict[tuple[str, str], Handler[Any, Any]] = {
             (service.name, handler.name): handler
@@ -55,7 +63,9 @@ class InProcessEndpoint:
     ) -> Attempt:
         """Opens an attempt that came with these headers. Raises `ValueError` like `start`."""
         machine = Machine(handler.target, start, journal)
-        return Attempt(handler, machine, engine, self._environment, self._surroundings, headers)
+        attempt = Attempt(handler, machine, engine, self._environment, self._surroundings, headers)
+        attempt.codec_source = self._codec
+        return attempt
 
 
 class Refusal:

@@ -103,7 +103,7 @@ class InvocationContext(WorkflowContext):
     def set(self, name: str, value: T, serde: Serde[T] = _DEFAULT, entry_name: str | None = None) -> None:
         """Writes a value; it stays even if the handler fails later."""
         machine = self._writable("ctx.set")
-        state.put(machine, name.encode(), serde.serialize(value), entry_name or "")
+        state.put(machine, name.encode(), self.attempt.encode(serde.serialize(value)), entry_name or "")
 
     def clear(self, name: str, entry_name: str | None = None) -> None:
         """Deletes one name."""
@@ -300,14 +300,18 @@ class InvocationContext(WorkflowContext):
 
     def _call(self, request: Outgoing, output_serde: Serde[T]) -> CallFuture[T]:
         attempt = self.attempt
-        ids = call.call(attempt.operate("a call"), request)
+        ids = call.call(attempt.operate("a call"), self._encoded(request))
         label = f"the call to {describe_target(request)}"
         return CallFuture(attempt, ids.result, label, output_serde, self._id_future(ids.invocation_id, request))
 
     def _send(self, request: Outgoing, send_delay: timedelta | None) -> SentInvocation:
         machine = self.attempt.operate("a send")
-        number = call.send(machine, request, self._due_ms(send_delay) if send_delay else 0)
+        number = call.send(machine, self._encoded(request), self._due_ms(send_delay) if send_delay else 0)
         return SentInvocation(self._id_future(number, request))
+
+    def _encoded(self, request: Outgoing) -> Outgoing:
+        codec = self.attempt.codec
+        return request if codec is None else request._replace(parameter=codec.encode(request.parameter))
 
     def _id_future(self, number: int, request: Outgoing) -> InvocationIdFuture:
         return InvocationIdFuture(self.attempt, number, f"the invocation id of {describe_target(request)}")
@@ -336,7 +340,7 @@ class InvocationContext(WorkflowContext):
         """Sends a value to an invocation."""
         _check_invocation_id(invocation_id)
         machine = self.attempt.operate("ctx.resolve_signal")
-        signal.send(machine, invocation_id, name, serde.serialize(value), None)
+        signal.send(machine, invocation_id, name, self.attempt.encode(serde.serialize(value)), None)
 
     def reject_signal(self, invocation_id: str, name: str, failure_message: str, failure_code: int = 500) -> None:
         """Sends a failure to an invocation."""
@@ -360,7 +364,7 @@ class InvocationContext(WorkflowContext):
 
     def resolve_awakeable(self, name: str, value: I, serde: Serde[I] = _DEFAULT) -> None:
         """Completes the awakeable with this id."""
-        self._complete_awakeable("ctx.resolve_awakeable", name, serde.serialize(value), None)
+        self._complete_awakeable("ctx.resolve_awakeable", name, self.attempt.encode(serde.serialize(value)), None)
 
     def reject_awakeable(self, name: str, failure_message: str, failure_code: int = 500) -> None:
         """Fails the awakeable with this id."""

@@ -49,7 +49,7 @@ class WorkflowPromise(DurablePromise[T]):
 
     def resolve(self, value: T) -> Awaitable[None]:
         """Completes the promise with a value."""
-        return self._complete("promise.resolve", self.serde.serialize(value), None)
+        return self._complete("promise.resolve", self._attempt.encode(self.serde.serialize(value)), None)
 
     def reject(self, message: str, code: int = 500) -> Awaitable[None]:
         """Completes the promise with a failure."""

@@ -120,7 +120,7 @@ async def execute(attempt: Attempt, block: RunBlock) -> None:
     try:
         attempt.environment.before_step(attempt.handler.target, block.name)
         returned = await (block.action() if block.is_async else _run_in_thread(attempt, block))
-        result = _serialize(block, returned)
+        result = attempt.encode(_serialize(block, returned))
     except TerminalError as error:
         metadata = tuple((error.metadata or {}).items())
         attempt.propose(block, None, Failure(error.status_code, error.message, metadata))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from enum import IntEnum
-from itertools import starmap
 from typing import Any, Final, Generic, NamedTuple, TypeAlias, TypeVar
 
 from odradek.protocol.wire import (
@@ -24,37 +23,43 @@ from odradek.protocol.wire import (
 )
 
 T = TypeVar("T")
-E = TypeVar("E", bound=IntEnum)
 
 UINT32_MAX: Final = (1 << 32) - 1
-UINT64_MAX: Final = (1 << 64) - 1
 
-Write: TypeAlias = Callable[[bytearray, Any], None]
+Put: TypeAlias = Callable[[bytearray, Any], None]
 ReadNumber: TypeAlias = Callable[[int], Any]
-ReadBytes: TypeAlias = Callable[[bytes, int, int], Any]
+ReadSpan: TypeAlias = Callable[[bytes, int, int], Any]
 """From a buffer, the place where the value begins and the one where it ends."""
+
+ALWAYS: Final = object()
+"""Equal to no value: a field that is written whatever it is."""
 
 
 class Field:
-    """One attribute. `default`: what it is where the wire has nothing; `collect`: makes it of repeated values."""
+    """One attribute. `default`: what it is where the wire has nothing; `omit`: the value that is not written.
 
-    __slots__ = ("attribute", "collect", "default", "numbers", "spans", "write")
+    `collect` makes the attribute of repeated values.
+    """
+
+    __slots__ = ("attribute", "collect", "default", "numbers", "omit", "put", "spans")
 
     def __init__(
         self,
         attribute: str,
-        write: Write,
+        put: Put,
         *,
         numbers: Mapping[int, ReadNumber] | None = None,
-        spans: Mapping[int, ReadBytes] | None = None,
+        spans: Mapping[int, ReadSpan] | None = None,
         default: Any = None,
+        omit: Any = ALWAYS,
         collect: Callable[[Iterable[Any]], Any] | None = None,
     ) -> None:
         self.attribute = attribute
-        self.write = write
+        self.put = put
         self.numbers = numbers or {}
         self.spans = spans or {}
         self.default = default
+        self.omit = omit
         self.collect = collect
 
 
@@ -63,92 +68,59 @@ class Field:
 
 def uint32(number: int, attribute: str) -> Field:
     """A number; 0 is not written."""
-    return _uint(number, attribute, UINT32_MAX)
+    return Field(attribute, put_number(number), numbers={number: bounded(UINT32_MAX)}, default=0, omit=0)
 
 
 def uint64(number: int, attribute: str) -> Field:
     """A large number; 0 is not written."""
-    return _uint(number, attribute, UINT64_MAX)
-
-
-def _uint(number: int, attribute: str, largest: int) -> Field:
-    put = put_number(number)
-
-    def write(out: bytearray, value: int) -> None:
-        if value:
-            put(out, value)
-
-    return Field(attribute, write, numbers={number: bounded(largest)}, default=0)
+    return Field(attribute, put_number(number), numbers={number: int}, default=0, omit=0)
 
 
 def optional_uint32(number: int, attribute: str) -> Field:
     """A number, or None."""
-    return Field(attribute, _unless_none(put_number(number)), numbers={number: bounded(UINT32_MAX)})
+    return Field(attribute, put_number(number), numbers={number: bounded(UINT32_MAX)}, omit=None)
 
 
 def optional_uint64(number: int, attribute: str) -> Field:
     """A large number, or None."""
-    return Field(attribute, _unless_none(put_number(number)), numbers={number: bounded(UINT64_MAX)})
+    return Field(attribute, put_number(number), numbers={number: int}, omit=None)
 
 
 def boolean(number: int, attribute: str) -> Field:
     """True or False; False is not written."""
-    put = put_number(number)
-
-    def write(out: bytearray, value: bool) -> None:
-        if value:
-            put(out, 1)
-
-    return Field(attribute, write, numbers={number: bool}, default=False)
+    return Field(attribute, put_number(number), numbers={number: bool}, default=False, omit=False)
 
 
-def choice(number: int, attribute: str, kind: type[E]) -> Field:
-    """A member of an enumeration; one that is not known is read as the member 0."""
-    put = put_number(number)
+def choice(number: int, attribute: str, kind: type[IntEnum]) -> Field:
+    """A member of an enumeration; one that is not known is read as the member 0, which is not written."""
     members = {member.value: member for member in kind}
-
-    def write(out: bytearray, value: E) -> None:
-        if value:
-            put(out, value)
-
-    return Field(attribute, write, numbers={number: lambda value: members.get(value, members[0])}, default=members[0])
+    read = {number: lambda content: members.get(content, members[0])}
+    return Field(attribute, put_number(number), numbers=read, default=members[0], omit=members[0])
 
 
 def text(number: int, attribute: str) -> Field:
     """A string; the empty one is not written."""
-    put = put_text(number)
-
-    def write(out: bytearray, value: str) -> None:
-        if value:
-            put(out, value)
-
-    return Field(attribute, write, spans={number: take_text}, default="")
+    return Field(attribute, put_text(number), spans={number: take_text}, default="", omit="")
 
 
 def optional_text(number: int, attribute: str) -> Field:
     """A string, or None."""
-    return Field(attribute, _unless_none(put_text(number)), spans={number: take_text})
+    return Field(attribute, put_text(number), spans={number: take_text}, omit=None)
 
 
 def raw(number: int, attribute: str) -> Field:
     """Bytes; empty ones are not written."""
-    put = put_bytes(number)
-
-    def write(out: bytearray, value: bytes) -> None:
-        if value:
-            put(out, value)
-
-    return Field(attribute, write, spans={number: take_bytes}, default=b"")
+    return Field(attribute, put_bytes(number), spans={number: take_bytes}, default=b"", omit=b"")
 
 
 def optional_raw(number: int, attribute: str) -> Field:
     """Bytes, or None."""
-    return Field(attribute, _unless_none(put_bytes(number)), spans={number: take_bytes})
+    return Field(attribute, put_bytes(number), spans={number: take_bytes}, omit=None)
 
 
 def value(number: int, attribute: str) -> Field:
     """Bytes in a message of their own (`Value`), or None."""
-    return Field(attribute, _unless_none(put_value(number)), spans={number: take_value})
+    return Field(attribute, put_value(number), spans={number: take_value}, omit=None)
 
 
 def required_value(number: int, attribute: str) -> Field:
@@ -158,23 +130,17 @@ def required_value(number: int, attribute: str) -> Field:
 
 def nested(number: int, attribute: str, layout: Layout[Any]) -> Field:
     """A message within the message, or None."""
-    return Field(attribute, _unless_none(put_nested(number, layout.write)), spans={number: layout.take})
+    return Field(attribute, put_nested(number, layout.write), spans={number: layout.take}, omit=None)
 
 
 def repeated(number: int, attribute: str, layout: Layout[Any]) -> Field:
     """A tuple of messages within the message."""
-    return _repeated(number, attribute, layout, iter, tuple)
+    return _repeated(attribute, number, put_nested(number, layout.write), layout.take)
 
 
 def repeated_raw(number: int, attribute: str) -> Field:
     """A tuple of bytes."""
-    put = put_bytes(number)
-
-    def write(out: bytearray, items: tuple[bytes, ...]) -> None:
-        for item in items:
-            put(out, item)
-
-    return Field(attribute, write, spans={number: take_bytes}, default=(), collect=tuple)
+    return _repeated(attribute, number, put_bytes(number), take_bytes)
 
 
 class Pair(NamedTuple):
@@ -186,28 +152,29 @@ class Pair(NamedTuple):
 
 def pairs(number: int, attribute: str, key: Field, content: Field) -> Field:
     """A tuple of pairs."""
-    return _repeated(number, attribute, Layout(Pair, key, content), lambda items: starmap(Pair, items), tuple)
+    layout = Layout(Pair, key, content)
+    put = put_nested(number, layout.write)
+    return _repeated(attribute, number, lambda out, pair: put(out, Pair(*pair)), layout.take)
 
 
 def mapping(number: int, attribute: str, key: Field, content: Field) -> Field:
     """A dictionary."""
-    return _repeated(number, attribute, Layout(Pair, key, content), lambda items: starmap(Pair, items.items()), dict)
+    layout = Layout(Pair, key, content)
+    put_pair = put_nested(number, layout.write)
+
+    def put(out: bytearray, items: dict[Any, Any]) -> None:
+        for pair in items.items():
+            put_pair(out, Pair(*pair))
+
+    return Field(attribute, put, spans={number: layout.take}, omit={}, collect=dict)
 
 
-def _repeated(
-    number: int,
-    attribute: str,
-    layout: Layout[Any],
-    items_of: Callable[[Any], Iterable[Any]],
-    collect: Callable[[Iterable[Any]], Any],
-) -> Field:
-    put = put_nested(number, layout.write)
+def _repeated(attribute: str, number: int, put_item: Put, take: ReadSpan) -> Field:
+    def put(out: bytearray, items: tuple[Any, ...]) -> None:
+        for item in items:
+            put_item(out, item)
 
-    def write(out: bytearray, items: Any) -> None:
-        for item in items_of(items):
-            put(out, item)
-
-    return Field(attribute, write, spans={number: layout.take}, default=collect(()), collect=collect)
+    return Field(attribute, put, spans={number: take}, omit=(), collect=tuple)
 
 
 # --- values ---------------------------------------------------------------------------------------
@@ -242,7 +209,7 @@ def take_value(data: bytes, start: int, end: int) -> bytes:
     return content
 
 
-def put_value(number: int) -> Write:
+def put_value(number: int) -> Put:
     """Writes a `Value`."""
     key = varint(key_of(number, LENGTH))
 
@@ -261,7 +228,7 @@ def put_value(number: int) -> Write:
     return put
 
 
-def put_nested(number: int, write: Write) -> Write:
+def put_nested(number: int, write: Put) -> Put:
     """Writes a message within the message."""
     put = put_bytes(number)
 
@@ -273,41 +240,40 @@ def put_nested(number: int, write: Write) -> Write:
     return put_message
 
 
-def put_bytes(number: int) -> Write:
+def put_bytes(number: int) -> Put:
     """Writes bytes."""
     key = varint(key_of(number, LENGTH))
 
     def put(out: bytearray, content: bytes) -> None:
         out += key
-        put_varint(out, len(content))
+        length = len(content)
+        if length < 0x80:
+            out.append(length)
+        else:
+            put_varint(out, length)
         out += content
 
     return put
 
 
-def put_text(number: int) -> Write:
+def put_text(number: int) -> Put:
     """Writes a string."""
     put = put_bytes(number)
     return lambda out, content: put(out, content.encode())
 
 
-def put_number(number: int) -> Write:
+def put_number(number: int) -> Put:
     """Writes a number."""
     key = varint(key_of(number, VARINT))
 
     def put(out: bytearray, content: int) -> None:
         out += key
-        put_varint(out, content)
+        if content < 0x80:
+            out.append(content)
+        else:
+            put_varint(out, content)
 
     return put
-
-
-def _unless_none(put: Write) -> Write:
-    def write(out: bytearray, content: Any) -> None:
-        if content is not None:
-            put(out, content)
-
-    return write
 
 
 def bounded(largest: int) -> ReadNumber:
@@ -329,45 +295,65 @@ class Layout(Generic[T]):
 
     def __init__(self, make: Callable[..., T], *fields: Field, nothing: int | None = None) -> None:
         self._make = make
-        self._writes = [(field.attribute, field.write) for field in fields]
+        self._puts = [(field.attribute, field.omit, field.put) for field in fields]
         self._defaults = {field.attribute: field.default for field in fields}
         self._collects = {field.attribute: field.collect for field in fields if field.collect is not None}
-        self._numbers = {key_of(n, VARINT): (f.attribute, read) for f in fields for n, read in f.numbers.items()}
-        self._spans = {key_of(n, LENGTH): (f.attribute, read) for f in fields for n, read in f.spans.items()}
+        self._reads = _reads(fields)
         self._nothing = None if nothing is None else varint(key_of(nothing, LENGTH)) + b"\0"
         self._results = [field.attribute for field in fields if field.attribute in ("value", "failure")]
 
     def write(self, out: bytearray, message: T) -> None:
         """Appends a message's fields."""
-        for attribute, put in self._writes:
-            put(out, getattr(message, attribute))
+        for attribute, omit, put in self._puts:
+            content = getattr(message, attribute)
+            if content != omit:
+                put(out, content)
         if self._nothing is not None and all(getattr(message, each) is None for each in self._results):
             out += self._nothing
 
     def take(self, data: bytes, at: int, end: int) -> T:
         """The message that stands between two places of a buffer; raises `MalformedMessage`."""
         values = self._defaults.copy()
-        numbers, spans = self._numbers, self._spans
         lists: dict[str, list[Any]] = {}
+        reads = self._reads
         while at < end:
             key = data[at]
             at += 1
             if key > 0x7F:
                 key, at = take_varint(data, at - 1, end)
-            if key in spans:
-                attribute, read_span = spans[key]
-                start, at = take_length(data, at, end)
-                item = read_span(data, start, at)
-                if attribute in self._collects:
-                    lists.setdefault(attribute, []).append(item)
-                else:
-                    values[attribute] = item
-            elif key in numbers:
-                attribute, read_number = numbers[key]
-                number, at = take_varint(data, at, end)
-                values[attribute] = read_number(number)
-            else:
+            found = reads.get(key)
+            if found is None:
                 at = skip(data, at, end, key)
-        for attribute, items in lists.items():
-            values[attribute] = self._collects[attribute](items)
+                continue
+            attribute, read_number, read_span = found
+            if at < end and data[at] < 0x80:
+                number = data[at]
+                at += 1
+            else:
+                number, at = take_varint(data, at, end)
+            if read_number is not None:
+                values[attribute] = read_number(number)
+                continue
+            start, at = at, at + number
+            if at > end:
+                raise MalformedMessage("a field is longer than its message")
+            assert read_span is not None
+            content = read_span(data, start, at)
+            if attribute in self._collects:
+                lists.setdefault(attribute, []).append(content)
+            else:
+                values[attribute] = content
+        for attribute, collect in self._collects.items():
+            values[attribute] = collect(lists.get(attribute, ()))
         return self._make(**values)
+
+
+def _reads(fields: Iterable[Field]) -> dict[int, tuple[str, ReadNumber | None, ReadSpan | None]]:
+    """By key: which attribute, and how its value is read."""
+    reads: dict[int, tuple[str, ReadNumber | None, ReadSpan | None]] = {}
+    for field in fields:
+        for number, read_number in field.numbers.items():
+            reads[key_of(number, VARINT)] = (field.attribute, read_number, None)
+        for number, read_span in field.spans.items():
+            reads[key_of(number, LENGTH)] = (field.attribute, None, read_span)
+    return reads

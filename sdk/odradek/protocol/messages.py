@@ -479,8 +479,8 @@ Notification: TypeAlias = Completion | SignalNotification
 Entry: TypeAlias = Command | Notification
 """What a journal holds, in one order, never rewritten."""
 
-HandlerMessage: TypeAlias = Command | ProposeRunCompletion | AwaitingOn | Suspension | Error | End
-"""What a handler may send."""
+HandlerMessage: TypeAlias = Command | CommandAck | ProposeRunCompletion | AwaitingOn | Suspension | Error | End
+"""What a handler's side may send. A `CommandAck` behind a command asks for it back once that is durable."""
 
 EngineMessage: TypeAlias = Notification | ProposeRunCompletionAck | CommandAck
 """What the engine sends to a live attempt after `Start` and the known entries."""

@@ -4,25 +4,27 @@
                                              |
                                              +--> the engine closes its side: the handler may end or suspend
 
-Invariant: whatever ends the conversation, its handler does not outlive it. What the engine says against the protocol
-ends the attempt with an error; a stream that breaks ends it without a word.
+What the engine says against the protocol ends the attempt with an error; a stream that breaks ends it without a word,
+and stops its handler.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
-from functools import partial
 from typing import Any, Final
 
 from odradek.driver.attempt import Attempt
 from odradek.driver.endpoint import InProcessEndpoint
 from odradek.handler import Handler
-from odradek.protocol.codec import encode
+from odradek.protocol.codec import CODECS
 from odradek.protocol.messages import Error
 from odradek.remote.asgi import Disconnected, Receive, Send
 from odradek.remote.incoming import Incoming, Violation
-from odradek.remote.outgoing import Outgoing
+from odradek.remote.outgoing import INTERNAL_ERROR, Outgoing
+
+_log = logging.getLogger(__name__)
 
 PROTOCOL_VIOLATION: Final = 571
 
@@ -36,20 +38,24 @@ class Conversation:
         self._endpoint = endpoint
         self._handler = handler
         self._whole = whole
-        self._incoming = Incoming(receive)
-        self._outgoing = Outgoing(partial(encode, version=version))
+        self._attempt: Attempt | None = None
+        self._incoming = Incoming(receive, version)
+        self._outgoing = Outgoing(CODECS[version])
 
     async def hold(self, send: Send, headers: Mapping[str, str]) -> None:
         """Until the attempt is over. The response's status and headers are sent. Raises `Disconnected`."""
+        listening = asyncio.get_running_loop().create_task(self._listen(headers))
         try:
-            async with asyncio.TaskGroup() as tasks:
-                listening = tasks.create_task(self._listen(headers))
-                await self._outgoing.transmit(send)
-                listening.cancel()
-        except* Disconnected as lost:
-            raise Disconnected from lost
+            await self._outgoing.transmit(send)
         finally:
-            self._outgoing.lose()
+            listening.cancel()
+            if not self._outgoing.closed:
+                self._outgoing.lose()
+
+    def suspend(self) -> None:
+        """The handler suspends as soon as it can only wait, though the engine would let it wait here."""
+        if self._attempt is not None:
+            self._attempt.close_input()
 
     async def _listen(self, headers: Mapping[str, str]) -> None:
         try:
@@ -58,13 +64,19 @@ class Conversation:
                 attempt.deliver(await self._incoming.following())
             attempt.close_input()
             await self._incoming.disconnection()
-        except (Violation, ValueError) as error:
+        except Violation as error:
             self._outgoing.fail(Error(PROTOCOL_VIOLATION, f"the engine broke the protocol: {error}"))
         except Disconnected:
             self._outgoing.lose()
+        except Exception as error:
+            _log.exception("an attempt of %s cannot go on", self._handler.target)
+            self._outgoing.fail(Error(INTERNAL_ERROR, f"the attempt cannot go on: {error!r}"))
 
     async def _open(self, headers: Mapping[str, str]) -> Attempt:
         start, journal = await self._incoming.opening(whole=self._whole)
-        attempt = self._endpoint.open(self._handler, start, journal, self._outgoing, headers)
-        self._outgoing.speaker = attempt
+        try:
+            attempt = self._endpoint.open(self._handler, start, journal, self._outgoing, headers)
+        except ValueError as error:
+            raise Violation(str(error)) from error
+        self._outgoing.speaker = self._attempt = attempt
         return attempt

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import logging
 import time
-from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from odradek.driver.endpoint import InProcessEndpoint
+from odradek.protocol.codec import content_type
 from odradek.remote.asgi import Disconnected, Receive, Scope, Send, begin_response, headers_of, send_body
 from odradek.remote.conversation import Conversation
 from odradek.remote.environment import SystemEnvironment
 from odradek.remote.identity import IdentityKeys, Unidentified
 from odradek.remote.negotiation import (
     choose_manifest_version,
-    invocation_type,
     manifest_type,
     protocol_version,
     render_manifest,
@@ -44,19 +43,15 @@ class Door:
     def __init__(self, application: Application) -> None:
         self._application = application
         self._keys = IdentityKeys(application.identity_keys) if application.identity_keys else None
-
-    @cached_property
-    def _environment(self) -> SystemEnvironment:
-        return SystemEnvironment()
-
-    @cached_property
-    def _endpoint(self) -> InProcessEndpoint:
-        return InProcessEndpoint(self._application.services, self._environment)
+        self._environment = SystemEnvironment()
+        codec = application.journal_value_codec
+        self._endpoint = InProcessEndpoint(application.services, self._environment, codec)
+        self._live: set[Conversation] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, or one lifespan."""
         if scope["type"] == "lifespan":
-            await _live(receive, send)
+            await self._live_and_stop(receive, send)
         elif scope["type"] == "http":
             try:
                 await self._answer(scope, receive, send)
@@ -81,18 +76,23 @@ class Door:
                 _log.warning("refused a request to %s: %s", scope["path"], error)
                 await _respond(send, UNAUTHORIZED)
                 return
-        duplex = not scope["http_version"].startswith("1")
+        duplex = self._is_duplex(scope["http_version"])
         if isinstance(route, Discover):
             await self._discover(send, headers.get("accept"), duplex=duplex)
         else:
             await self._invoke(route, headers, receive, send, duplex=duplex)
+
+    def _is_duplex(self, http_version: str) -> bool:
+        """Whether both sides speak at once: as the application says, else wherever the transport can."""
+        protocol = self._application.protocol
+        return not http_version.startswith("1") if protocol is None else protocol == "bidi"
 
     async def _discover(self, send: Send, accept: str | None, *, duplex: bool) -> None:
         version = choose_manifest_version(accept)
         if version is None:
             await _refuse(send, UNSUPPORTED_MEDIA_TYPE, f"no version of the manifest is known here among {accept!r}")
             return
-        mode = DUPLEX if duplex else REQUEST_RESPONSE
+        mode = DUPLEX if duplex and self._application.protocol != "request_response" else REQUEST_RESPONSE
         manifest = msgspec.structs.replace(self._application.manifest(), protocol_mode=mode)
         await _respond(send, OK, manifest_type(version), render_manifest(manifest, version))
 
@@ -101,19 +101,34 @@ class Door:
     ) -> None:
         version = protocol_version(headers.get("content-type"))
         if version is None:
-            content_type = headers.get("content-type")
-            await _refuse(send, UNSUPPORTED_MEDIA_TYPE, f"{content_type!r} is no version of the protocol known here")
+            found = headers.get("content-type")
+            await _refuse(send, UNSUPPORTED_MEDIA_TYPE, f"{found!r} is no version of the protocol known here")
             return
         handler = self._endpoint.find(route.service, route.handler)
         if handler is None:
             await _refuse(send, NOT_FOUND, f"this application has no handler {route.service}/{route.handler}")
             return
-        await begin_response(send, OK, _headers(invocation_type(version)))
-        await Conversation(self._endpoint, handler, receive, version, whole=not duplex).hold(send, headers)
+        await begin_response(send, OK, _headers(content_type(version)))
+        conversation = Conversation(self._endpoint, handler, receive, version, whole=not duplex)
+        self._live.add(conversation)
+        try:
+            await conversation.hold(send, headers)
+        finally:
+            self._live.discard(conversation)
 
-    def close(self) -> None:
-        """No more steps run in threads."""
-        self._environment.close()
+    def suspend_all(self) -> None:
+        """This side is about to stop: every handler suspends as soon as it can only wait."""
+        for conversation in list(self._live):
+            conversation.suspend()
+
+    async def _live_and_stop(self, receive: Receive, send: Send) -> None:
+        """A server starts, and stops."""
+        while True:
+            event = await receive()
+            await send({"type": f"{event['type']}.complete"})
+            if event["type"] == "lifespan.shutdown":
+                self._environment.close()
+                return
 
 
 def _software() -> str:
@@ -127,10 +142,10 @@ SOFTWARE: Final = _software().encode()
 """What engines are told of this side."""
 
 
-def _headers(content_type: str | None) -> list[tuple[bytes, bytes]]:
+def _headers(media_type: str | None) -> list[tuple[bytes, bytes]]:
     headers = [(b"x-restate-server", SOFTWARE)]
-    if content_type is not None:
-        headers.append((b"content-type", content_type.encode()))
+    if media_type is not None:
+        headers.append((b"content-type", media_type.encode()))
     return headers
 
 
@@ -138,16 +153,7 @@ async def _refuse(send: Send, status: int, reason: str) -> None:
     await _respond(send, status, "text/plain; charset=utf-8", reason.encode(errors="replace"))
 
 
-async def _respond(send: Send, status: int, content_type: str | None = None, body: bytes = b"") -> None:
-    headers = [*_headers(content_type), (b"content-length", str(len(body)).encode())]
+async def _respond(send: Send, status: int, media_type: str | None = None, body: bytes = b"") -> None:
+    headers = [*_headers(media_type), (b"content-length", str(len(body)).encode())]
     await begin_response(send, status, headers)
     await send_body(send, body, more=False)
-
-
-async def _live(receive: Receive, send: Send) -> None:
-    """Tells a server that there is nothing to start and nothing to stop."""
-    while True:
-        event = await receive()
-        await send({"type": f"{event['type']}.complete"})
-        if event["type"] == "lifespan.shutdown":
-            return

@@ -18,7 +18,7 @@ class SystemEnvironment:
     """Implements `odradek.protocol.attempt.HandlerEnvironment`."""
 
     def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(STEP_THREADS, thread_name_prefix="odradek-step")
+        self._threads: ThreadPoolExecutor | None = None
 
     def now_ms(self) -> int:
         """Wall clock, ms since the epoch."""
@@ -29,8 +29,12 @@ class SystemEnvironment:
 
     def run_in_thread(self, function: Callable[[], T]) -> asyncio.Future[T]:
         """Runs blocking code off the loop."""
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(STEP_THREADS, thread_name_prefix="odradek-step")
         return asyncio.get_running_loop().run_in_executor(self._threads, function)
 
     def close(self) -> None:
-        """Waits for nobody: a step that is under way runs again elsewhere."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        """Waits for nobody: steps that are under way run again elsewhere."""
+        threads, self._threads = self._threads, None
+        if threads is not None:
+            threads.shutdown(wait=False, cancel_futures=True)

@@ -21,7 +21,7 @@ KEY_BYTES: Final = 32
 MAX_TOKEN_CHARACTERS: Final = 8192
 
 _SCHEME_HEADER: Final = "x-restate-signature-scheme"
-_TOKEN_HEADER: Final = "x-restate-jwt-v1"  # noqa: S105
+_TOKEN_HEADER: Final = "x-restate-jwt-v1"
 _BASE58: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 

@@ -6,18 +6,24 @@ First `Start`, then exactly the known entries, then notifications and acknowledg
 from __future__ import annotations
 
 from collections import deque
-from typing import Any, Final, NamedTuple, get_args
+from typing import Any, Final, NamedTuple, Never, get_args
 
-from odradek.protocol.codec import decode
+import msgspec
+
+from odradek.protocol.codec import CODECS
 from odradek.protocol.framing import FrameReader
-from odradek.protocol.messages import EngineMessage, Entry, Start
+from odradek.protocol.messages import EngineMessage, Entry, Notification, ProposeRunCompletionAck, Start
 from odradek.remote.asgi import Receive, receive_body
 
 MAX_OPENING_BYTES: Final = 1024 * 1024 * 1024
 """The journal and the state that an attempt begins with. They are kept in memory as long as it lasts."""
 
+RANDOM_SEEDS: Final = 6
+"""From this version on the engine gives a seed; before, it is made of the invocation's id."""
+
 _ENTRIES: Final = get_args(Entry)
-_ENGINE_MESSAGES: Final = get_args(EngineMessage)
+_LATER: Final = (*get_args(Notification), ProposeRunCompletionAck)
+"""No command of this side asks to be acknowledged, so `CommandAck` is not among them."""
 
 
 class Violation(Exception):
@@ -36,7 +42,8 @@ class Incoming:
 
     def __init__(self, receive: Receive, version: int) -> None:
         self._receive = receive
-        self._version = version
+        self._decode = CODECS[version].decode
+        self._seeded = version >= RANDOM_SEEDS
         self._frames = FrameReader()
         self._waiting: deque[Any] = deque()
         self._more = True
@@ -65,6 +72,8 @@ class Incoming:
         while whole and self._more:
             await self._read()
         self._opened = True
+        if not self._seeded:
+            start = msgspec.structs.replace(start, random_seed=int.from_bytes(start.id[-8:], "big"))
         return Opening(start, tuple(journal))
 
     async def _next(self, awaited: str) -> Any:
@@ -81,9 +90,14 @@ class Incoming:
         messages = list(self._waiting)
         self._waiting.clear()
         for message in messages:
-            if not isinstance(message, _ENGINE_MESSAGES):
+            if not isinstance(message, _LATER):
                 raise Violation(f"{type(message).__name__} comes after the known entries")
         return messages
+
+    async def disconnection(self) -> Never:
+        """Waits, behind the end, until the engine has left. Raises `Disconnected`."""
+        while True:
+            await receive_body(self._receive)
 
     async def _read(self) -> None:
         data, self._more = await receive_body(self._receive)
@@ -92,7 +106,7 @@ class Incoming:
             if self._opening_bytes > MAX_OPENING_BYTES:
                 raise Violation(f"the journal and the state are larger than {MAX_OPENING_BYTES} bytes")
         try:
-            self._waiting += [decode(frame) for frame in self._frames.feed(data)]
+            self._waiting += [self._decode(frame) for frame in self._frames.feed(data)]
         except ValueError as error:
             raise Violation(str(error)) from error
         if not self._more and self._frames.unfinished_bytes:

@@ -8,13 +8,13 @@ from typing import Any, Final
 
 import msgspec
 
+from odradek.protocol.codec import MAX_VERSION, MIN_VERSION, content_type
 from odradek.protocol.manifest import EndpointManifest
 
 MANIFEST_VERSIONS: Final = range(1, 5)
-PROTOCOL_VERSIONS: Final = range(5, 8)
 
 _MANIFEST_TYPE: Final = re.compile(r"application/vnd\.restate\.endpointmanifest\.v([1-9][0-9]?)\+json")
-_INVOCATION_TYPE: Final = re.compile(r"application/vnd\.restate\.invocation\.v([1-9][0-9]?)")
+_PROTOCOL_VERSIONS: Final = {content_type(version): version for version in range(MIN_VERSION, MAX_VERSION + 1)}
 _ANYTHING: Final = frozenset(("*/*", "application/*"))
 
 _SINCE: Final = {
@@ -36,11 +36,6 @@ def manifest_type(version: int) -> str:
     return f"application/vnd.restate.endpointmanifest.v{version}+json"
 
 
-def invocation_type(version: int) -> str:
-    """The content type of an attempt's stream, both ways."""
-    return f"application/vnd.restate.invocation.v{version}"
-
-
 def choose_manifest_version(accept: str | None) -> int | None:
     """The highest version that an `Accept` header names and this side writes; None if there is none.
 
@@ -55,10 +50,9 @@ def choose_manifest_version(accept: str | None) -> int | None:
     return max((version for version in named if version in MANIFEST_VERSIONS), default=None)
 
 
-def protocol_version(content_type: str | None) -> int | None:
+def protocol_version(media_type: str | None) -> int | None:
     """The version that the engine speaks on this stream, None if this side does not."""
-    match = _INVOCATION_TYPE.fullmatch(content_type or "")
-    return int(match[1]) if match and int(match[1]) in PROTOCOL_VERSIONS else None
+    return _PROTOCOL_VERSIONS.get(media_type or "")
 
 
 def render_manifest(manifest: EndpointManifest, version: int) -> bytes:

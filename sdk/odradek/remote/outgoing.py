@@ -1,28 +1,28 @@
 """What a handler has said and the engine has not taken yet.
 
-Invariant: frames leave in the order in which the handler made them, and the attempt's last message is the last. A
-handler that says more than `MAX_UNSENT_BYTES` ahead of the engine is held at its next await until all of it is taken.
+Invariant: frames leave in the order in which the handler made them, and the attempt's last message is the last.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final, Protocol
 
-from odradek.protocol.messages import End, Error, HandlerMessage, Suspension
+from odradek.protocol.codec import TREES, Codec
+from odradek.protocol.messages import AwaitingOn, End, Error, HandlerMessage, Suspension
 from odradek.remote.asgi import Disconnected, Send, send_body
 
 _log = logging.getLogger(__name__)
 
-MAX_UNSENT_BYTES: Final = 1024 * 1024
+UNSENT_BYTES_HELD: Final = 1024 * 1024
+"""A handler that is so much ahead of the engine is held at its next await until the engine has taken all of it."""
+MAX_BACKLOG_BYTES: Final = 256 * 1024 * 1024
+"""A handler that never awaits cannot be held: beyond this the attempt fails."""
 INTERNAL_ERROR: Final = 500
 
 _LAST: Final = (End, Suspension, Error)
-
-Encode = Callable[[HandlerMessage], bytes]
-"""The frame of a message; empty for one that the version at hand does not have. Raises `ValueError`."""
 
 
 class Speaker(Protocol):
@@ -41,9 +41,10 @@ class Speaker(Protocol):
 class Outgoing:
     """Implements `odradek.protocol.attempt.EngineSide` for one stream."""
 
-    def __init__(self, encode: Encode) -> None:
+    def __init__(self, codec: Codec) -> None:
         self.speaker: Speaker | None = None
-        self._encode = encode
+        self._encode = codec.encode
+        self._tells_waits = codec.version >= TREES
         self._frames: list[bytes] = []
         self._unsent_bytes = 0
         self._closed = False
@@ -59,14 +60,21 @@ class Outgoing:
         """Takes all messages of one synchronous stretch of the handler. Never blocks."""
         if self._closed:
             return
+        if self._unsent_bytes > MAX_BACKLOG_BYTES:
+            self.fail(
+                Error(INTERNAL_ERROR, f"the engine did not take {self._unsent_bytes} bytes of this attempt in time")
+            )
+            return
         try:
-            frames = [self._encode(message) for message in messages]
+            frames = [
+                self._encode(message) for message in messages if self._tells_waits or type(message) is not AwaitingOn
+            ]
         except ValueError as error:
             _log.exception("a message of a handler cannot be sent")
             self.fail(Error(INTERNAL_ERROR, f"a message of the handler cannot be sent: {error}"))
             return
         self._put(frames, last=isinstance(messages[-1], _LAST))
-        if self._unsent_bytes > MAX_UNSENT_BYTES and self.speaker is not None:
+        if self._unsent_bytes > UNSENT_BYTES_HELD and self.speaker is not None:
             self.speaker.pause()
 
     def fail(self, error: Error) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 
 class Discover(NamedTuple):
@@ -29,6 +29,8 @@ class Invoke(NamedTuple):
 
 Route: TypeAlias = Discover | Health | Invoke
 
+_SINGLE: Final[dict[str, Route]] = {"discover": Discover(), "health": Health()}
+
 
 def find_route(method: str, path: str) -> Route | None:
     """What a request asks for, None if nothing here answers it."""
@@ -36,5 +38,5 @@ def find_route(method: str, path: str) -> Route | None:
     if method == "POST" and len(parts) > 3 and parts[-3] == "invoke":
         return Invoke(parts[-2], parts[-1])
     if method == "GET" and len(parts) > 1:
-        return {"discover": Discover(), "health": Health()}.get(parts[-1])
+        return _SINGLE.get(parts[-1])
     return None

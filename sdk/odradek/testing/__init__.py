@@ -43,12 +43,12 @@ def engine(*applications: Application, seed: int = 0) -> Engine:
     engine, and what a server would refuse to start with.
     """
     try:
-        from odradek_engine.testing import MemoryBackend
+        from odradek_engine.testing import open_backend
     except ImportError as error:
         raise ServerMissing from error
     failures = Failures()
     failing = [FailingApplication(application, failures) for application in applications]
-    return Engine(applications, MemoryBackend(failing, seed=seed, before_step=failures.before_step), failures)
+    return Engine(applications, open_backend(failing, seed, failures.before_step), failures)
 
 
 def replay_everywhere(

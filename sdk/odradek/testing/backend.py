@@ -89,6 +89,10 @@ class Backend(Protocol):
     def records(self) -> int:
         """How many journal records the engine has written in all."""
 
+    @property
+    def crashes(self) -> int:
+        """How often the engine has died."""
+
     def crash_at(self, record: int, step: CrashStep) -> None:
         """Has the engine die, and come back, at this record, counted over its lives."""
 
@@ -104,6 +108,10 @@ class Backend(Protocol):
 
     def status(self, invocation_id: str) -> InvocationStatus | None:
         """Where an invocation stands; None for one that is not known or not kept."""
+
+    @property
+    def under_way(self) -> bool:
+        """Whether any invocation has not ended."""
 
     def close(self) -> None:
         """Ends the engine and everything in it."""

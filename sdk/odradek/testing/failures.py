@@ -46,7 +46,7 @@ class FailingApplication(Application):
     """An application some of whose attempts fail before their handler runs."""
 
     def __init__(self, application: Application, failures: Failures) -> None:
-        super().__init__(application.services.values())  # type: ignore[arg-type]
+        self.__dict__.update(vars(application))
         self._failures = failures
 
     def bind(self, environment: HandlerEnvironment) -> Endpoint:

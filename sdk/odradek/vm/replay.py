@@ -40,14 +40,27 @@ _READ_FROM_CLOCK: Final[dict[type, str]] = {SleepCommand: "wake_up_time", OneWay
 """Fields that a replay computes anew; the stored value stands."""
 
 
-def is_same_operation(stored: Command, issued: Command) -> bool:
-    """True if the issued command is the stored one."""
+_PAYLOADS: Final[dict[type, str]] = {
+    SetStateCommand: "value",
+    CallCommand: "parameter",
+    OneWayCallCommand: "parameter",
+    SendSignalCommand: "value",
+    CompletePromiseCommand: "value",
+    CompleteAwakeableCommand: "value",
+    OutputCommand: "value",
+}
+"""Fields that hold what a handler's values were serialized to."""
+
+
+def is_same_operation(stored: Command, issued: Command, *, payloads: bool = True) -> bool:
+    """True if the issued command is the stored one; without `payloads`, whatever bytes they carry."""
     if stored == issued:
         return True
-    field = _READ_FROM_CLOCK.get(type(stored))
-    if field is None or type(stored) is not type(issued):
+    if type(stored) is not type(issued):
         return False
-    return bool(stored == msgspec.structs.replace(issued, **{field: getattr(stored, field)}))
+    ignored = [_READ_FROM_CLOCK.get(type(stored)), None if payloads else _PAYLOADS.get(type(stored))]
+    taken_over = {field: getattr(stored, field) for field in ignored if field is not None}
+    return bool(stored == msgspec.structs.replace(issued, **taken_over))
 
 
 def _target(command: Any) -> str:

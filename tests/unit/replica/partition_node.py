@@ -59,8 +59,8 @@ class HandLog:
         self.begin = 0
         self.values: list[bytes] = []
         self.held = False
-        self.unreadable = 0
-        """So many reads fail."""
+        self.trouble: list[LogError] = []
+        """What the next reads raise."""
         self.writers: list[HandWriter] = []
 
     def journal_writer(self, _topic: str, _partition: int, listener: JournalListener) -> HandWriter:
@@ -94,9 +94,8 @@ class HandReader:
         self.position = position
 
     async def read(self, max_records: int, _wait_ms: int) -> Sequence[Record]:
-        if self._log.unreadable:
-            self._log.unreadable -= 1
-            raise LogUnavailable("the log cannot be read now")
+        if self._log.trouble:
+            raise self._log.trouble.pop(0)
         if not self._log.begin <= self.position <= len(self._log.values):
             raise OffsetOutOfRange(f"no offset {self.position}")
         values = self._log.values[self.position : self.position + max_records]
@@ -243,6 +242,7 @@ class PartitionNode:
             lambda _service: cast(Endpoint, self.handlers),
             slots,
         )
+        self.attempts.begin()
         self.flusher = Flusher(self.store, flush_interval, self.halted.append)
         rounds = Rounds(asyncio.get_running_loop(), log.rounds_in_flight)
         self.conduct = Conduct(self.clock, rounds, batch, confirm_negatives)

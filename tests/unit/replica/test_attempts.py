@@ -40,6 +40,7 @@ class Desk:
             lambda _service: cast(Endpoint, self.handlers) if self.served else None,
             limit,
         )
+        self.attempts.begin()
 
     def begin(self, invocation: Invocation | None = None, attempt: int = 1, partition: int = 0) -> Invocation:
         """A partition starts an attempt."""
@@ -217,13 +218,15 @@ class TestSlots:
 
     def test_one_that_stands_in_line_twice_runs_once(self) -> None:
         async def test() -> None:
-            desk = Desk(limit=1)
-            first, second = desk.begin(), desk.begin()
-            desk.begin(second)
-            desk.handler(first).say(*DONE)
-            desk.begin(second)
-            desk.begin(second)
-            assert len(desk.handlers.of(second.id)) == 1
+            desk = Desk(limit=2)
+            first, second, third = desk.begin(), desk.begin(), desk.begin()
+            desk.begin(third)
+            for invocation in (first, second):
+                desk.handler(invocation).say(*DONE)
+            for _ in desk.commands(BeginAttempt):
+                desk.begin(third)
+            assert len(desk.commands(BeginAttempt)) == 2
+            assert len(desk.handlers.of(third.id)) == 1
 
         run(test)
 

@@ -12,7 +12,7 @@ from partition_node import HandClock, HandLog, PartitionNode, until
 from machine_world import INPUT, NOW, add, service
 from odradek.protocol import messages as m
 from odradek_engine.gateway import Overloaded
-from odradek_engine.log.port import LogError, UnknownTopic
+from odradek_engine.log.port import LogError, LogUnavailable, UnknownTopic
 from odradek_engine.model import commands as c
 from odradek_engine.model import events as e
 from odradek_engine.model import outcomes as o
@@ -253,6 +253,7 @@ class TestBrokenTerms:
             (old,) = node.handlers.all
             old.say(m.RunCommand(1), m.ProposeRunCompletion(1, b"lost"))
             await node.under_way(1)
+            old.say(m.RunCommand(2), m.ProposeRunCompletion(2, b"not even decided"))
             await node.lead_again()
             assert old.aborted
             await until(lambda: len(node.handlers.all) == 2)
@@ -262,6 +263,22 @@ class TestBrokenTerms:
             await until(lambda: result)
             assert result[0].result == Result(b"new")  # type: ignore[union-attr]
             assert len(result) == 1
+
+        run(test())
+
+    def test_where_records_go_one_by_one_the_next_one_goes_after_a_break(self) -> None:
+        async def test() -> None:
+            log = HandLog()
+            log.rounds_in_flight = 1
+            node = PartitionNode(log)
+            await node.lead()
+            log.held = True
+            told = [node.submit(c.Invoke(node.world.invocation(service()), INPUT))]
+            await node.under_way(1)
+            told.append(node.submit(c.Invoke(node.world.invocation(service()), INPUT)))
+            await node.lead_again()
+            told.append(node.submit(c.Invoke(node.world.invocation(service()), INPUT)))
+            await until(lambda: all(told))
 
         run(test())
 
@@ -376,12 +393,12 @@ class TestBrokenTerms:
 
         run(test())
 
-    @pytest.mark.parametrize("error", [LogError("the disk is full"), None])
-    def test_a_log_in_trouble_is_tried_again(self, error: LogError | None) -> None:
+    @pytest.mark.parametrize("error", [LogError("the disk is full"), LogUnavailable("nobody answers")])
+    def test_a_log_in_trouble_is_tried_again(self, error: LogError) -> None:
         async def test() -> None:
             node = PartitionNode(HandLog())
             await node.lead()
-            node.log.unreadable = 2
+            node.log.trouble = [error, error]
             loop = asyncio.get_running_loop()
             started = loop.time()
             await node.lead_again(error=error)

@@ -8,12 +8,13 @@ from typing import Any
 
 import msgspec
 import pytest
-from partition_node import HandLog, PartitionNode
+from partition_node import HandLog, PartitionNode, until
 
 from machine_world import INPUT, NOW, service
+from odradek_engine.log.port import OffsetOutOfRange
 from odradek_engine.model import commands as c
 from odradek_engine.model import outcomes as o
-from odradek_engine.model.events import InvocationCreated
+from odradek_engine.model.events import InvocationCreated, StatusChanged
 from odradek_engine.model.rows import Phase, Status
 from odradek_engine.replica import processor as processing
 from odradek_engine.replica.announcement import announcement_record
@@ -145,10 +146,7 @@ def add_announcement_of_another_size(log: HandLog, _store: MemoryStore) -> None:
 
 
 def add_announcement_that_is_none(log: HandLog, _store: MemoryStore) -> None:
-    invocation = Status(Phase.INVOKED, NOW)
-    from odradek_engine.model.events import StatusChanged
-
-    part = msgspec.Raw(encode_part([StatusChanged(bytes(24), invocation)]))
+    part = msgspec.Raw(encode_part([StatusChanged(bytes(24), Status(Phase.INVOKED, NOW))]))
     log.put(encode_record(JournalRecord(FORMAT, b"x" * 16, 2, 0, NOW, 0, (part,))))
 
 
@@ -199,6 +197,29 @@ class TestLoudness:
             again = PartitionNode(log, store, seed=2)
             await again.lead()
             assert await again.ask(c.ReadOutput(known[0])) == o.NotCompleted(known[0])
+
+        run(test())
+
+    def test_void_records_that_are_gone_stop_it_too(self) -> None:
+        async def test() -> None:
+            log, store, _ = await used()
+            log.put(encode_record(JournalRecord(FORMAT, b"x" * 16, 1, 9, NOW, 0, ())))
+            log.held = True
+            task = asyncio.create_task(PartitionNode(log, store, seed=2).lead())
+            await until(lambda: read_position(store, 0).void_offset == 4)  # type: ignore[union-attr]
+            task.cancel()
+            del log.values[4:]
+            with pytest.raises(PartitionHalted, match="are gone"):
+                await PartitionNode(log, store, seed=3).lead()
+
+        run(test())
+
+    def test_a_journal_that_is_cut_off_while_it_is_read_stops_it(self) -> None:
+        async def test() -> None:
+            log, _, _ = await used()
+            log.trouble = [OffsetOutOfRange("deleted meanwhile")]
+            with pytest.raises(PartitionHalted, match="cannot be read from offset 0"):
+                await PartitionNode(log, seed=2).lead()
 
         run(test())
 

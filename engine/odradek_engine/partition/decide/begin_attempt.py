@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from odradek_engine.model.commands import BeginAttempt
 from odradek_engine.model.effects import EndAttempt
+from odradek_engine.model.events import StatusChanged
 from odradek_engine.model.rows import Phase
 from odradek_engine.partition.decide.decision import Decision
-from odradek_engine.partition.decide.starting import start_attempt
+from odradek_engine.partition.decide.starting import on_deployment, start_attempt
 
 
 def decide(d: Decision, command: BeginAttempt) -> None:
@@ -17,4 +18,7 @@ def decide(d: Decision, command: BeginAttempt) -> None:
         return
     invocation = d.tables.invocations.get(command.invocation)
     assert invocation is not None
-    start_attempt(d, invocation, status)
+    settled = on_deployment(d, invocation, status)
+    if settled is not status:
+        d.emit(StatusChanged(invocation.id, settled))
+    start_attempt(d, invocation, settled)

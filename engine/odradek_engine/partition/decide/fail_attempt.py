@@ -15,4 +15,4 @@ def decide(d: Decision, command: FailAttempt) -> None:
         return
     invocation = d.tables.invocations.get(command.invocation)
     assert invocation is not None
-    failing.fail_attempt(d, invocation, status, command.failure)
+    failing.fail_attempt(d, invocation, status, command.failure, command.behavior, command.delay)

@@ -12,7 +12,7 @@ from odradek_engine.model.rows import Phase, Status, Timer, TimerKind
 from odradek_engine.partition import keys
 from odradek_engine.partition.decide.decision import Decision
 from odradek_engine.partition.decide.notifying import notify
-from odradek_engine.partition.decide.starting import admit, start_attempt
+from odradek_engine.partition.decide.starting import admit, on_deployment, start_attempt
 
 
 def decide(d: Decision, command: FireTimer) -> None:
@@ -47,6 +47,8 @@ def _retry(d: Decision, timer: Timer, status: Status) -> None:
         return
     invocation = d.tables.invocations.get(timer.invocation)
     assert invocation is not None
-    running = replace(status, modified_at=d.now, retry=replace(status.retry, next_retry_at=None))
+    running = replace(
+        on_deployment(d, invocation, status), modified_at=d.now, retry=replace(status.retry, next_retry_at=None)
+    )
     d.emit(StatusChanged(timer.invocation, running))
     start_attempt(d, invocation, running)

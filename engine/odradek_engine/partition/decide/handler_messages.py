@@ -46,6 +46,7 @@ _TABLE: Final[Mapping[type, Callable[[Stretch, Any], None]]] = {
     m.Suspension: output.suspension,
     m.Error: output.error,
     m.AwaitingOn: output.awaiting_on,
+    m.CommandAck: Stretch.deliver,
     m.RunCommand: run.run,
     m.ProposeRunCompletion: run.propose_run_completion,
     m.SetStateCommand: state.set_state,

@@ -1,4 +1,4 @@
-"""Registry commands, decided by partition 0: deployments, Kafka clusters, subscriptions."""
+"""Registry commands, decided by partition 0: Kafka clusters and subscriptions."""
 
 from __future__ import annotations
 
@@ -7,36 +7,14 @@ from odradek_engine.model.commands import (
     CreateSubscription,
     DeleteKafkaCluster,
     DeleteSubscription,
-    RegisterDeployment,
 )
 from odradek_engine.model.effects import RegistryChanged
-from odradek_engine.model.events import DeploymentRegistered, KafkaClusterChanged, SubscriptionChanged
+from odradek_engine.model.events import KafkaClusterChanged, SubscriptionChanged
 from odradek_engine.model.outcomes import Done, Refused
-from odradek_engine.model.registry import RegisteredService
 from odradek_engine.partition.decide.decision import Decision
 
 LOCAL_CLUSTER = "local"
 """The name of the node's own log among Kafka clusters."""
-
-
-def decide_deployment(d: Decision, command: RegisterDeployment) -> None:
-    """The deployment's services are known from now on; one that has not changed keeps its revision."""
-    deployment = command.deployment
-    services = []
-    for manifest in deployment.services:
-        known = d.tables.services.get(manifest.name.encode())
-        if known is not None and known.manifest.ty is not manifest.ty:
-            d.answer(
-                Refused(409, f"service '{manifest.name}' was a {known.manifest.ty.value}, not a {manifest.ty.value}")
-            )
-            return
-        if known is not None and known.manifest == manifest and known.deployment == deployment.id:
-            continue
-        services.append(RegisteredService(manifest, deployment.id, 1 if known is None else known.revision + 1))
-    if services or d.tables.deployments.get(deployment.id.encode()) is None:
-        d.emit(DeploymentRegistered(deployment, tuple(services)))
-    d.effect(RegistryChanged())
-    d.answer(Done())
 
 
 def decide_cluster(d: Decision, command: CreateKafkaCluster) -> None:

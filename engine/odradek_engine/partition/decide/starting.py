@@ -45,17 +45,18 @@ def _take_turn(d: Decision, invocation: Invocation, status: Status) -> Status:
     """Takes the object's lock or a place in its inbox; other kinds of target need neither."""
     target = invocation.target
     if target.kind is not TargetKind.OBJECT_EXCLUSIVE:
-        return _running(d, status)
+        return _running(d, invocation, status)
     lock = d.tables.locks.get(keys.object_key(target.service, target.key))
     if lock is None:
         d.emit(LockChanged(target.service, target.key, Lock(invocation.id, 0, 0), new=True))
-        return _running(d, status)
+        return _running(d, invocation, status)
     d.emit(InboxPushed(target.service, target.key, lock.tail, InboxEntry(invocation.id, d.now)))
     d.emit(LockChanged(target.service, target.key, Lock(lock.holder, lock.head, lock.tail + 1)))
     return replace(status, phase=Phase.INBOXED, modified_at=d.now, inbox_sequence=lock.tail, inboxed_at=d.now)
 
 
-def _running(d: Decision, status: Status) -> Status:
+def _running(d: Decision, invocation: Invocation, status: Status) -> Status:
+    status = on_deployment(d, invocation, status)
     return Status(
         Phase.INVOKED,
         d.now,
@@ -64,7 +65,24 @@ def _running(d: Decision, status: Status) -> Status:
         scheduled_at=status.scheduled_at,
         running_at=status.running_at or d.now,
         attached=status.attached,
+        deployment=status.deployment,
+        protocol_version=status.protocol_version,
+        pinned=status.pinned,
     )
+
+
+def on_deployment(d: Decision, invocation: Invocation, status: Status) -> Status:
+    """Where the next attempt runs: where it is pinned to, else with the newest deployment of its service."""
+    if status.pinned:
+        return status
+    handler = d.schema.handler(invocation.target.service, invocation.target.handler)
+    if handler is None:
+        return status
+    if handler.deployment == status.deployment and handler.protocol_version == status.protocol_version:
+        return status
+    if status.attempt and not status.deployment and d.tables.journal_summary(invocation.id).command_count > 1:
+        return status  # it has made journal entries in the node's own process
+    return replace(status, deployment=handler.deployment, protocol_version=handler.protocol_version)
 
 
 def release_lock(d: Decision, invocation: Invocation) -> None:
@@ -92,7 +110,7 @@ def _start_waiting(d: Decision, invocation_id: bytes) -> None:
     status = d.tables.statuses.get(invocation_id)
     assert invocation is not None
     assert status is not None
-    status = _running(d, status)
+    status = _running(d, invocation, status)
     d.emit(StatusChanged(invocation_id, status))
     start_attempt(d, invocation, status)
 
@@ -101,7 +119,7 @@ def start_attempt(d: Decision, invocation: Invocation, status: Status) -> None:
     """Has the handler run from the journal as it is now."""
     handler = d.schema.handler(invocation.target.service, invocation.target.handler)
     state, partial = _start_state(d, invocation, handler)
-    retry = status.retry
+    failed = 0 if status.retry is None else status.retry.since_stored_entry
     d.effect(
         StartAttempt(
             invocation,
@@ -109,8 +127,10 @@ def start_attempt(d: Decision, invocation: Invocation, status: Status) -> None:
             d.tables.journal_entries(invocation.id),
             state,
             partial,
-            0 if retry is None else retry.since_stored_entry,
-            d.now - status.modified_at,
+            failed,
+            d.now - d.tables.journal.rows(invocation.id)[-1][1].appended_at if failed else 0,
+            status.deployment,
+            status.protocol_version,
         )
     )
 
@@ -132,7 +152,7 @@ def _start_state(d: Decision, invocation: Invocation, handler: HandlerSchema | N
 
 def start_again(d: Decision, invocation: Invocation, status: Status) -> None:
     """A fresh attempt of one that was suspended, paused or backing off, without its past failures."""
-    status = _running(d, status)
+    status = _running(d, invocation, status)
     d.emit(StatusChanged(invocation.id, status))
     start_attempt(d, invocation, status)
 

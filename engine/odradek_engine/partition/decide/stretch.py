@@ -99,12 +99,16 @@ class Stretch:
         self._note_progress()
 
     def _note_progress(self) -> None:
-        retry = self.status.retry
-        if retry is None or retry.since_stored_entry == 0:
-            return
-        progressed = Retry(retry.count, retry.counted, 0, retry.last_failure, retry.next_retry_at)
-        self.status = replace(self.status, modified_at=self.d.now, retry=progressed)
-        self.d.emit(StatusChanged(self.invocation.id, self.status))
+        status = self.status
+        if status.deployment and not status.pinned:
+            status = replace(status, modified_at=self.d.now, pinned=True)
+        retry = status.retry
+        if retry is not None and retry.since_stored_entry:
+            progressed = Retry(retry.count, retry.counted, 0, retry.last_failure, retry.next_retry_at)
+            status = replace(status, modified_at=self.d.now, retry=progressed)
+        if status is not self.status:
+            self.status = status
+            self.d.emit(StatusChanged(self.invocation.id, status))
 
     def finish(self) -> None:
         """The stretch is decided: journal, then what goes back to the handler."""

@@ -64,6 +64,8 @@ def _resolve(stretch: Stretch, command: CallCommand | OneWayCallCommand) -> Hand
         raise stretch.broken(command, "RT0018", f"the service handler {name} was not found", 404)
     if command.key and not Target(handler.kind, "", "").keyed:
         raise stretch.broken(command, "RT0017", f"{command.service_name} is a service and takes no key")
+    if command.scope is not None or command.limit_key is not None:
+        raise stretch.broken(command, "RT0024", "scopes and limit keys are not supported")
     if command.idempotency_key == "":
         raise stretch.broken(command, "RT0017", "the idempotency key is empty")
     return handler

@@ -1,0 +1,90 @@
+"""Every remote deployment of a node, as something that runs handlers: connections, addresses, what requests carry.
+
+A deployment's connections are made when it is first used. Where its address changes they are left to end by
+themselves, and new ones are made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from odradek.protocol.codec import CODECS
+from odradek_engine.gateway import Clock
+from odradek_engine.invoker.port import HandlerHost
+from odradek_engine.invoker.remote.address import parse_address
+from odradek_engine.invoker.remote.attempt import Terms
+from odradek_engine.invoker.remote.connecting import Connector, Pool
+from odradek_engine.invoker.remote.endpoint import RemoteEndpoint
+from odradek_engine.model.registry import Deployment
+
+ENVELOPE_BYTES: Final = 1024 * 1024
+"""A message may be so much larger than the payload in it."""
+CLUSTER_HEADER: Final = "x-restate-cluster-name"
+
+
+class _Known:
+    """A deployment that was used, its connections, and its endpoints by protocol version."""
+
+    __slots__ = ("deployment", "endpoints", "pool")
+
+    def __init__(self, deployment: Deployment, pool: Pool) -> None:
+        self.deployment = deployment
+        self.pool = pool
+        self.endpoints: dict[int, RemoteEndpoint] = {}
+
+
+class RemoteDeployments:
+    """`payload_bytes_max`: the largest payload that is taken from handlers."""
+
+    def __init__(self, connector: Connector, cluster_name: str, payload_bytes_max: int, clock: Clock) -> None:
+        self._connector = connector
+        self._cluster_name = cluster_name
+        self._body_bytes_max = payload_bytes_max + ENVELOPE_BYTES
+        self._clock = clock
+        self._known: dict[str, _Known] = {}
+        self._left: list[Pool] = []
+        """Connections to addresses that have changed; nothing new goes there."""
+
+    def host(self, deployment: Deployment, version: int) -> HandlerHost | None:
+        """Who runs handlers of a deployment; None where the version is not spoken by both sides."""
+        if version not in CODECS or not deployment.min_protocol_version <= version <= deployment.max_protocol_version:
+            return None
+        known = self._known.get(deployment.id)
+        if known is None or known.deployment is not deployment:
+            known = self._know(known, deployment)
+        endpoint = known.endpoints.get(version)
+        if endpoint is None:
+            endpoint = known.endpoints[version] = self._endpoint(known, version)
+        return endpoint
+
+    def _know(self, before: _Known | None, deployment: Deployment) -> _Known:
+        if before is not None and (before.deployment.uri, before.deployment.http1) == (
+            deployment.uri,
+            deployment.http1,
+        ):
+            known = _Known(deployment, before.pool)
+        else:
+            if before is not None:
+                self._left = [pool for pool in self._left if not pool.idle]
+                self._left.append(before.pool)
+            known = _Known(deployment, self._connector.pool(parse_address(deployment.uri), http1=deployment.http1))
+        self._known[deployment.id] = known
+        return known
+
+    def _endpoint(self, known: _Known, version: int) -> RemoteEndpoint:
+        deployment = known.deployment
+        terms = Terms(CODECS[version], deployment.uri, deployment.duplex, self._body_bytes_max, self._clock.now_ms)
+        return RemoteEndpoint(terms, known.pool, request_headers(self._cluster_name, deployment.additional_headers))
+
+    async def close(self) -> None:
+        """Ends every connection."""
+        pools = [*self._left, *(known.pool for known in self._known.values())]
+        self._known.clear()
+        self._left.clear()
+        await asyncio.gather(*(pool.close() for pool in pools))
+
+
+def request_headers(cluster_name: str, additional: dict[str, str]) -> dict[str, str]:
+    """What every request to a deployment carries, by lower-case name."""
+    return {CLUSTER_HEADER: cluster_name} | {name.lower(): value for name, value in additional.items()}

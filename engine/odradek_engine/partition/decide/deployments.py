@@ -1,0 +1,123 @@
+"""Deployments in the registry, decided by partition 0: registered, updated, removed.
+
+The newest registration of a service serves its new invocations. A remote deployment is known by its address; one in
+the node's own process by its id, and it takes no service back from a remote one merely because the node starts again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec.structs import replace
+
+from odradek.protocol.manifest import ServiceManifest
+from odradek_engine.model.commands import RegisterDeployment, RemoveDeployment, UpdateDeployment
+from odradek_engine.model.effects import RegistryChanged
+from odradek_engine.model.events import DeploymentRegistered, DeploymentRemoved
+from odradek_engine.model.outcomes import Done, Refused, Registered
+from odradek_engine.model.registry import Deployment, RegisteredService
+from odradek_engine.partition.decide.decision import Decision
+
+TYPE_CHANGED = 409
+
+
+def decide_registration(d: Decision, command: RegisterDeployment) -> None:
+    """The deployment's services are known from now on."""
+    deployment = command.deployment
+    known = _known(d, deployment)
+    if known is not None and not deployment.in_process:
+        if not command.overwrite:
+            d.answer(Registered(known.id, existing=True))
+            return
+        deployment = replace(deployment, id=known.id, created_at=known.created_at)
+    changed = None if command.breaking or command.overwrite else _change_of_type(d, deployment)
+    if changed is not None:
+        d.answer(changed)
+        return
+    services = tuple(_revised(d, deployment))
+    if services or known is None or known.services != deployment.services:
+        _register(d, deployment, services, known)
+    d.effect(RegistryChanged())
+    d.answer(Registered(deployment.id, existing=known is not None))
+
+
+def decide_update(d: Decision, command: UpdateDeployment) -> None:
+    """Another address, other headers; with `overwrite` other services too."""
+    deployment = command.deployment
+    known = d.tables.deployments.get(deployment.id.encode())
+    if known is None:
+        d.answer(_unknown(deployment.id))
+        return
+    services = tuple(_revised(d, deployment)) if command.overwrite else ()
+    _register(d, deployment, services, known)
+    d.effect(RegistryChanged())
+    d.answer(Registered(deployment.id, existing=True))
+
+
+def decide_removal(d: Decision, command: RemoveDeployment) -> None:
+    """Its services cannot be called any more; invocations that are pinned to it fail until it is back or they end."""
+    known = d.tables.deployments.get(command.id.encode())
+    if known is None:
+        d.answer(_unknown(command.id))
+        return
+    if known.in_process:
+        d.answer(Refused(409, f"The deployment '{command.id}' runs in the node's own process, and goes when that does"))
+        return
+    d.emit(DeploymentRemoved(command.id, tuple(_served_by(d, known))))
+    d.effect(RegistryChanged())
+    d.answer(Done())
+
+
+def _unknown(deployment: str) -> Refused:
+    return Refused(404, f"The requested deployment '{deployment}' does not exist")
+
+
+def _known(d: Decision, deployment: Deployment) -> Deployment | None:
+    """The same deployment as it was registered before."""
+    if deployment.in_process:
+        return d.tables.deployments.get(deployment.id.encode())
+    return next((row for _, row in d.tables.deployments.rows() if row.uri == deployment.uri), None)
+
+
+def _change_of_type(d: Decision, deployment: Deployment) -> Refused | None:
+    for manifest in deployment.services:
+        known = d.tables.services.get(manifest.name.encode())
+        if known is not None and known.manifest.ty is not manifest.ty:
+            was, now = known.manifest.ty.value, manifest.ty.value
+            return Refused(TYPE_CHANGED, f"service '{manifest.name}' was a {was}, not a {now}")
+    return None
+
+
+def _revised(d: Decision, deployment: Deployment) -> Iterator[RegisteredService]:
+    """The deployment's services with their new revisions; one in process that is what it was keeps its own."""
+    for manifest in deployment.services:
+        known = d.tables.services.get(manifest.name.encode())
+        if known is None:
+            yield RegisteredService(manifest, deployment.id, 1)
+        elif not (deployment.in_process and _stays(d, known, manifest, deployment)):
+            yield RegisteredService(manifest, deployment.id, known.revision + 1)
+
+
+def _stays(d: Decision, known: RegisteredService, manifest: ServiceManifest, deployment: Deployment) -> bool:
+    if known.deployment == deployment.id:
+        return known.manifest == manifest
+    before = d.tables.deployments.get(deployment.id.encode())
+    other = d.tables.deployments.get(known.deployment.encode())
+    unchanged = before is not None and before.services == deployment.services
+    return unchanged and other is not None and not other.in_process
+
+
+def _register(
+    d: Decision, deployment: Deployment, services: tuple[RegisteredService, ...], known: Deployment | None
+) -> None:
+    """Services that the deployment served and does not any more are gone."""
+    kept = {manifest.name for manifest in deployment.services}
+    gone = () if known is None else tuple(name for name in _served_by(d, known) if name not in kept)
+    d.emit(DeploymentRegistered(deployment, services, gone))
+
+
+def _served_by(d: Decision, deployment: Deployment) -> Iterator[str]:
+    for manifest in deployment.services:
+        service = d.tables.services.get(manifest.name.encode())
+        if service is not None and service.deployment == deployment.id:
+            yield manifest.name
