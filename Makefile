@@ -6,6 +6,10 @@ STAMP := $(VENV)/.installed
 SOURCES := sdk engine connectors
 CHECKED := $(SOURCES) tests $(wildcard examples bench)
 
+# The server that `make test-oracle` holds us against.
+RESTATE_VERSION := 1.7.12
+RESTATE := .cache/restate/$(RESTATE_VERSION)
+
 # The Python that the virtual environment is made from: make setup PYTHON=python3.13
 PYTHON ?= python3
 # A Kafka for `make demo` and `make bench`: make demo BROKERS=localhost:9092
@@ -14,10 +18,10 @@ BROKERS ?=
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint fmt types unit contract live bench clean
+.PHONY: help setup demo test lint fmt types unit contract live test-oracle bench clean
 
 help:  ## List the verbs
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP)  ## Make the virtual environment, with the odradek command in .venv/bin
 
@@ -56,6 +60,14 @@ contract: setup  ## What every adapter of a port must keep
 
 live: setup  ## Real processes, killed under load
 	$(PY) -m pytest tests/live $(ARGS)
+
+test-oracle: setup $(RESTATE)  ## Our SDK under the real Restate server, which npm fetches
+	$(PY) -m pytest tests/remote_sdk -m oracle $(ARGS)
+
+$(RESTATE):
+	npm install --prefix .cache/restate --ignore-scripts --no-audit --no-fund --loglevel=error \
+		@restatedev/restate-server@$(RESTATE_VERSION)
+	@touch $@
 
 bench: setup  ## Measure, and print ratios (BROKERS=host:port, PEERS=1: the peers too, SOAK=1: a million calls)
 	$(PY) -m bench $(if $(BROKERS),--brokers $(BROKERS)) $(if $(PEERS),--peers) $(if $(SOAK),--soak)

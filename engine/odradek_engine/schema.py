@@ -66,9 +66,7 @@ def _handler(
         public=not private,
         completion_retention=_completion_retention(service, handler, config),
         journal_retention=journal_retention,
-        inactivity_timeout=_first(
-            handler.inactivity_timeout, service.inactivity_timeout, invoker.inactivity_timeout_ms
-        ),
+        inactivity_timeout=_inactivity_timeout(service, handler, deployment, config),
         abort_timeout=_first(handler.abort_timeout, service.abort_timeout, invoker.abort_timeout_ms),
         lazy_state=_first(handler.enable_lazy_state, service.enable_lazy_state, False),
         retry=_retry(service, handler, default_retry_policy(config)),
@@ -79,6 +77,15 @@ def _handler(
         deployment="" if deployment is None else deployment.id,
         protocol_version=0 if deployment is None else protocol_version(deployment, config),
     )
+
+
+def _inactivity_timeout(
+    service: ServiceManifest, handler: HandlerManifest, deployment: Deployment | None, config: Config
+) -> int:
+    if deployment is not None and not deployment.duplex:
+        return 0  # the engine cannot say anything to a handler that is under way
+    default = config.worker.invoker.inactivity_timeout_ms
+    return _first(handler.inactivity_timeout, service.inactivity_timeout, default)
 
 
 def _kind(service: ServiceManifest, handler: HandlerManifest) -> TargetKind:

@@ -7,8 +7,8 @@ from typing import Final
 
 SERVER_LIBRARIES: Final = frozenset(
     (
-        *("click", "confluent_kafka", "datafusion", "h2corn", "httptools", "httpx", "prometheus_client", "pyarrow"),
-        *("rocksdict", "starlette", "uvicorn", "uvloop", "watchfiles"),
+        *("click", "confluent_kafka", "cryptography", "datafusion", "h2", "h2corn", "httptools", "httpx", "ngh2"),
+        *("prometheus_client", "pyarrow", "rocksdict", "starlette", "uvicorn", "uvloop", "watchfiles"),
     )
 )
 """What the extra `server` installs."""

@@ -113,4 +113,17 @@ async def not_replayable(ctx: odradek.Context) -> float:
     return len(charged)
 
 
-app = odradek.app([account, shop])
+signing_up = odradek.Workflow("SignUp")
+
+
+@signing_up.main()
+async def sign_up(ctx: odradek.WorkflowContext, address: str) -> str:
+    return f"{address} confirmed by {await ctx.promise('link', type_hint=str)}"
+
+
+@signing_up.handler()
+async def confirm(ctx: odradek.WorkflowSharedContext, how: str) -> None:
+    await ctx.promise("link", type_hint=str).resolve(how)
+
+
+app = odradek.app([account, shop, signing_up])

@@ -170,6 +170,15 @@ def test_a_crash_changes_nothing_but_the_attempt(engine: testing.Engine, power: 
     assert programs.charged == [5]
 
 
+@pytest.mark.parametrize("step", ["sent", "written"])
+def test_a_send_is_taken_once_whatever_crashes(engine: testing.Engine, step: testing.CrashStep) -> None:
+    engine.crash_at(1, step)
+    invocation = engine.send(programs.ask, key="ada")
+    assert not invocation.done
+    engine.resolve_awakeable(engine.state("Account", "ada")["question"], "yes")
+    assert invocation.result() == "yes"
+
+
 def test_a_lost_result_of_a_step_is_made_again(engine: testing.Engine) -> None:
     records = 3  # the invocation, the run block's command, its result
     engine.crash_at(records, "sent")
@@ -233,6 +242,17 @@ def test_invocations_are_attached_to_by_id(engine: testing.Engine) -> None:
     assert engine.attach(begun.id, programs.deposit_in_a_month).result() == 5
     with pytest.raises(ValueError, match="is not an invocation's id"):
         engine.attach("ada", programs.deposit)
+
+
+def test_a_workflow_runs_once_for_its_key(engine: testing.Engine) -> None:
+    begun = engine.send(programs.sign_up, "ada@home", key="ada")
+    with pytest.raises(odradek.TerminalError) as caught:
+        engine.call(programs.sign_up, "ada@work", key="ada")
+    assert caught.value.status_code == 409
+    with pytest.raises(odradek.TerminalError, match="cannot use the idempotency key"):
+        engine.call(programs.sign_up, "ada@work", key="ada", idempotency_key="once")
+    assert engine.call(programs.confirm, "link", key="ada") is None
+    assert begun.result() == "ada@home confirmed by link"
 
 
 def test_misuse_is_named(engine: testing.Engine) -> None:

@@ -12,8 +12,8 @@ import odradek
 from odradek import testing
 from odradek.testing.engine import Engine
 from odradek.testing.failures import Failures
+from odradek_engine.application_file import BadApplication
 from odradek_engine.log.simulated_cluster import Faults
-from odradek_engine.node.applications import BadApplication
 from odradek_engine.testing.backend import MemoryBackend
 from odradek_engine.testing.disk import Disk
 from odradek_engine.testing.engine import MemoryEngine

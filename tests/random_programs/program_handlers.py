@@ -148,10 +148,10 @@ async def run_flow(ctx: odradek.WorkflowContext, program: Program) -> list[Any]:
 @flow.handler(name="answer")
 async def answer(ctx: odradek.WorkflowSharedContext, answered: list[Any]) -> None:
     name, value, code = answered
-    if code is None:
-        await ctx.promise(name).resolve(value)
-    else:
-        await ctx.promise(name).reject(f"rejected {value}", code)
+    promise = ctx.promise(name)
+    answering = promise.resolve(value) if code is None else promise.reject(f"rejected {value}", code)
+    refused = await settled(answering)
+    ctx.object_send(keep, key=f"{ctx.key()} {name} {'refused' if refused else 'taken'}", arg=refused)
 
 
 @flow.handler(name="look")

@@ -13,6 +13,7 @@ from program_handlers import PROMISES, Program
 
 Object = tuple[str, str]
 CANCELLED = ["error", 409, "cancelled"]
+SECOND_ANSWER = ["error", 409, "promise was already completed"]
 
 
 class Failed(Exception):
@@ -95,7 +96,13 @@ class Model:
         return self.run(("Thing", key), program)
 
     def _flow(self, _it: Object, place: str, program: Program, answers: list[list[Any]]) -> Any:
-        promises = {name: _answered(value, code) for name, value, code, _ in answers}
+        promises: dict[str, Any] = {}
+        for name, value, code, _ in answers:
+            if name in promises:
+                self.kept[f"{place} {name} refused"] = SECOND_ANSWER
+            else:
+                promises[name] = _answered(value, code)
+                self.kept[f"{place} {name} taken"] = None
         it = ("Flow", place)
         self._promises[it] = promises
         outcome = self.run(it, program)

@@ -6,6 +6,7 @@ ORACLE_KEYS: identity keys, separated by commas.
 
 from __future__ import annotations
 
+import asyncio
 import os
 from datetime import timedelta
 from typing import Any
@@ -279,6 +280,18 @@ async def book(ctx: odradek.Context, tag: str) -> str:
         await ctx.run_typed("undo", lambda: note(f"{tag} undone"))
         return f"{error.status_code} {error.message}"
     return "done"
+
+
+@waits.handler()
+async def linger(ctx: odradek.Context, tag: str) -> None:
+    async def never_ends() -> None:
+        note(f"{tag} begun")
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            note(f"{tag} stopped")
+
+    await ctx.run_typed("linger", never_ends)
 
 
 @waits.handler()

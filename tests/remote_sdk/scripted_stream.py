@@ -33,7 +33,7 @@ def scope_of(method: str, path: str, http_version: str = "2", headers: dict[str,
         "method": method,
         "path": path,
         "http_version": http_version,
-        "headers": [(name.encode(), value.encode()) for name, value in (headers or {}).items()],
+        "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in (headers or {}).items()],
     }
 
 
@@ -45,6 +45,7 @@ class Stream:
     ) -> None:
         self.status = 0
         self.headers: dict[str, str] = {}
+        self.body_begun = False
         self.finished = False
         self.frames: list[tuple[int, int, bytes]] = []
         self._app = app
@@ -87,6 +88,7 @@ class Stream:
             self.status = event["status"]
             self.headers = {name.decode(): value.decode() for name, value in event["headers"]}
             return
+        self.body_begun = True
         self.finished = not event.get("more_body", False)
         for frame in self._reader.feed(event["body"]):
             self.frames.append(frame)

@@ -210,6 +210,15 @@ def test_workflow_with_a_promise(oracle: Oracle, tag: str) -> None:
     assert again.status_code == 409, json.dumps(again.json())
 
 
+def test_a_killed_invocation_stops_its_handler(oracle: Oracle, tag: str) -> None:
+    if oracle.variant.http_11:
+        pytest.skip("the server library does not notice a closed HTTP/1.1 connection while it has nothing to write")
+    invocation = oracle.server.send("/Waits/linger", tag)
+    wait_until(lambda: oracle.endpoint.done(tag) == ["begun"], "the handler is at it")
+    assert oracle.server.admin("PATCH", f"/invocations/{invocation}/kill").status_code == 200
+    wait_until(lambda: oracle.endpoint.done(tag) == ["begun", "stopped"], "it is stopped")
+
+
 # --- faults ---------------------------------------------------------------------------------------
 
 

@@ -28,8 +28,10 @@ from odradek.protocol.messages import (
     SleepCompletion,
     Suspension,
 )
+from odradek.serde import BytesSerde
 
 VERSIONS = (5, 6, 7)
+CHUNK_BYTES = 65_536
 INPUT = InputCommand((), b'"Ada"')
 
 log: list[str] = []
@@ -39,6 +41,11 @@ service = odradek.Service("Svc")
 @service.handler()
 async def greet(ctx: odradek.Context, name: str) -> str:
     return f"Hello {name}"
+
+
+@service.handler(accept="*/*", input_serde=BytesSerde(), output_serde=BytesSerde())
+async def echo(ctx: odradek.Context, body: bytes) -> bytes:
+    return body
 
 
 @service.handler()
@@ -126,6 +133,8 @@ def test_answers_while_the_engine_has_said_nothing_yet() -> None:
     async def test() -> None:
         async with Stream(app, "Svc/greet") as stream:
             await until(lambda: stream.status == 200)
+            await until(lambda: stream.body_begun)
+            assert stream.frames == []
 
     run(test)
 
@@ -136,6 +145,21 @@ def test_frames_in_single_bytes() -> None:
             for byte in CODECS[7].encode(start()) + CODECS[7].encode(INPUT):
                 stream.say_bytes(bytes((byte,)))
             assert await stream.hear_all() == [OutputCommand(b'"Hello Ada"'), End()]
+
+    run(test)
+
+
+def test_a_payload_of_32_mib_passes_both_ways() -> None:
+    payload = bytes(32 * 1024 * 1024)
+
+    async def test() -> None:
+        async with Stream(app, "Svc/echo") as stream:
+            said = CODECS[7].encode(start()) + CODECS[7].encode(InputCommand((), payload))
+            for at in range(0, len(said), CHUNK_BYTES):
+                stream.say_bytes(said[at : at + CHUNK_BYTES])
+            output = await stream.hear()
+            assert isinstance(output, OutputCommand)
+            assert output.value == payload
 
     run(test)
 

@@ -43,7 +43,7 @@ def test_missing_library_of_the_server_is_one_line() -> None:
 def test_server_libraries_are_those_of_the_extra() -> None:
     project = tomllib.loads((SDK.parent / "pyproject.toml").read_text())["project"]
     required = project["optional-dependencies"]["server"]
-    names = {re.split(r"[^a-z-]", requirement)[0].replace("-", "_") for requirement in required}
+    names = {re.split(r"[^a-z0-9-]", requirement)[0].replace("-", "_") for requirement in required}
     assert names == SERVER_LIBRARIES
 
 

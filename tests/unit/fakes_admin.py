@@ -14,6 +14,8 @@ from odradek_engine.admin.app import make_admin_app
 from odradek_engine.admin.information import NodeInformation
 from odradek_engine.admin.query import ArrowQuery
 from odradek_engine.config import Config
+from odradek_engine.invoker.remote.address import Address
+from odradek_engine.invoker.remote.discovery import Discovered, DiscoveryFailed
 from odradek_engine.log.embedded import open_embedded_log
 from odradek_engine.log.port import LogUnavailable, UnknownTopic
 from odradek_engine.model.commands import AnyCommand
@@ -36,12 +38,28 @@ class FakeResolver:
         return "topic-id", {0: 7, 1: 9}
 
 
+class FakeDiscovery:
+    """Endpoints by host; every other address is unreachable. Remembers how they were asked."""
+
+    def __init__(self, **endpoints: Discovered) -> None:
+        self.endpoints = endpoints
+        self.asked: list[tuple[str, bool, Mapping[str, str]]] = []
+
+    async def discover(self, address: Address, *, http1: bool, headers: Mapping[str, str]) -> Discovered:
+        self.asked.append((str(address), http1, headers))
+        if address.host not in self.endpoints:
+            raise DiscoveryFailed("META0003", f"the deployment at {address} cannot be reached: nobody listens")
+        return self.endpoints[address.host]
+
+
 Answer = Callable[[AnyCommand], AnyOutcome | None]
 Scenario = Callable[[httpx.AsyncClient, FakeGateway], Awaitable[None]]
 
 
-def client_of(gateway: FakeGateway, arrow: ArrowQuery | None = None) -> httpx.AsyncClient:
-    app = make_admin_app(gateway, Config(), NODE, FakeResolver(), arrow)
+def client_of(
+    gateway: FakeGateway, arrow: ArrowQuery | None = None, discovery: FakeDiscovery | None = None
+) -> httpx.AsyncClient:
+    app = make_admin_app(gateway, Config(), NODE, FakeResolver(), discovery or FakeDiscovery(), arrow)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     return httpx.AsyncClient(transport=transport, base_url="http://node")
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import httpx
 import pytest
-from fakes_admin import NODE, FakeResolver, ask_admin, client_of
+from fakes_admin import NODE, FakeDiscovery, FakeResolver, ask_admin, client_of
 from fakes_http import DEPLOYMENT_ID, NOW_MS, FakeGateway
 
 from odradek.protocol.manifest import (
@@ -423,7 +423,7 @@ def test_an_arrow_stream_for_who_does_not_ask_for_json() -> None:
 
 def test_the_api_on_a_port() -> None:
     async def scenario() -> None:
-        app = make_admin_app(FakeGateway(lambda _: Done()), Config(), NODE, FakeResolver())
+        app = make_admin_app(FakeGateway(lambda _: Done()), Config(), NODE, FakeResolver(), FakeDiscovery())
         server = HttpServer(app, "the admin API", "admin.bind-port")
         await server.start("127.0.0.1", 0)
         other = HttpServer(app, "the admin API", "admin.bind-port")

@@ -15,7 +15,18 @@ ENGINE_LAYERS = (
     {"durations", "ulid", "model", "store.port", "version"},
     {"partition"},
     {"config", "log", "store"},
-    {"asgi", "gateway", "invoker", "listening", "log_output", "observe", "replica", "schema", "topics"},
+    {
+        "application_file",
+        "asgi",
+        "gateway",
+        "invoker",
+        "listening",
+        "log_output",
+        "observe",
+        "replica",
+        "schema",
+        "topics",
+    },
     {"admin", "ingress", "query"},
     {"cli", "node", "testing"},
 )
@@ -48,7 +59,7 @@ IMPURE_CALLS = {
 LAZY = {"odradek.testing": "odradek_engine.testing", "odradek.__main__": "odradek_engine.cli"}
 """The exceptions: an import inside a function, of a package above."""
 
-LIBRARIES_IN_USE = {"odradek.client": "httpx"}
+LIBRARIES_IN_USE = {"odradek.client": "httpx", "odradek.remote.identity": "cryptography"}
 """Parts of the SDK that need a library of the server once they are used, not when they are imported."""
 
 

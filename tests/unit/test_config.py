@@ -235,7 +235,7 @@ def test_restate_toml_lists_every_setting_with_its_default() -> None:
     for line in path.read_text(encoding="utf-8").splitlines():
         if header := re.fullmatch(r"(?:# )?\[+([a-z.-]+)\]+", line):
             section = tuple(header[1].split("."))
-        elif setting := re.match(r"(?:# )?([a-z][a-z-]*) = ", line):
+        elif setting := re.match(r"(?:# )?([a-z][a-z0-9-]*) = ", line):
             listed.add((*section, setting[1]))
     assert set(setting_kinds()) <= listed
     assert listed - set(setting_kinds()) == {("ingress", "kafka-clusters", key) for key in ("name", "brokers")}
@@ -243,8 +243,17 @@ def test_restate_toml_lists_every_setting_with_its_default() -> None:
 
 def test_a_setting_without_default_is_the_only_kind_in_a_comment() -> None:
     dumped = dump_config(load_config(None, NODE))
-    commented = re.findall(r"^# ([a-z-]+) =", dumped, re.MULTILINE)
-    assert commented == ["default-num-partitions", "bind-ip", "bind-ip", "concurrent-api-requests-limit"]
+    commented = re.findall(r"^# ([a-z0-9-]+) =", dumped, re.MULTILINE)
+    assert commented == [
+        "default-num-partitions",
+        "request-identity-private-key-pem-file",
+        "tls-ca-file",
+        "tls-client-certificate-file",
+        "tls-client-key-file",
+        "bind-ip",
+        "bind-ip",
+        "concurrent-api-requests-limit",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from odradek_engine.admin.clusters import Clusters
+from odradek_engine.admin.deployments import API_VERSION, Deployments
 from odradek_engine.admin.errors import (
     AdminError,
     BadRequest,
@@ -25,6 +26,7 @@ from odradek_engine.admin.errors import (
 from odradek_engine.admin.information import MAX_API_VERSION, MIN_API_VERSION, Information, NodeInformation
 from odradek_engine.admin.invocations import Invocations
 from odradek_engine.admin.query import ArrowQuery, Queries
+from odradek_engine.admin.registration import Discovery
 from odradek_engine.admin.services import Services
 from odradek_engine.admin.subscriptions import SourceResolver, Subscriptions
 from odradek_engine.admin.topics import Topics
@@ -55,7 +57,7 @@ class VersionPrefix:
                 await PlainTextResponse(text, 400)(scope, receive, send)
                 return
             if version <= MAX_API_VERSION:
-                scope = dict(scope, path=scope["path"][match.end() :] or "/")
+                scope = {**scope, "path": scope["path"][match.end() :] or "/", API_VERSION: version}
         await self._app(scope, receive, send)
 
 
@@ -64,13 +66,15 @@ def make_admin_app(
     config: Config,
     node: NodeInformation,
     resolver: SourceResolver,
+    discovery: Discovery,
     arrow_query: ArrowQuery | None = None,
 ) -> ASGIApp:
-    """The whole API over a gateway. `resolver` finds topics of foreign Kafka clusters."""
+    """The whole API over a gateway. `resolver` finds topics of foreign Kafka clusters, `discovery` asks endpoints."""
     subscriptions = Subscriptions(gateway, resolver, config.cluster_name)
     producers = TopicProducers(gateway.log, gateway.clock)
     parts = (
         Information(node),
+        Deployments(gateway, config, discovery),
         Services(gateway, config, node.ingress_url),
         Invocations(gateway),
         subscriptions,

@@ -36,6 +36,8 @@ class NodeInformation(msgspec.Struct, frozen=True):
     cluster_name: str
     ingress_url: str
     """`http://host:port/`"""
+    protocol_v7: bool = False
+    """Whether that version of the service protocol is spoken."""
 
 
 class Information:
@@ -62,7 +64,7 @@ class Information:
                 "min_admin_api_version": MIN_API_VERSION,
                 "max_admin_api_version": MAX_API_VERSION,
                 "ingress_endpoint": self._node.ingress_url,
-                "features": dict.fromkeys(_FEATURES, False),
+                "features": dict.fromkeys(_FEATURES, False) | {"protocol_v7": self._node.protocol_v7},
             }
         )
 

@@ -44,34 +44,43 @@ def format_instant(milliseconds: int) -> str:
 def deployment_summary(deployment: Deployment, schema: Schema) -> dict[str, Any]:
     """A deployment with the names and revisions of its services."""
     services = [
-        {"name": name, "revision": service.revision}
-        for name, service in sorted(schema.services.items())
-        if service.deployment == deployment.id
+        {"name": service.manifest.name, "revision": service.revision}
+        for service in deployment_services(deployment, schema)
     ]
     return _deployment(deployment) | {"services": services}
 
 
 def deployment_detail(deployment: Deployment, schema: Schema, config: Config) -> dict[str, Any]:
     """A deployment with its services in full."""
-    services = [
-        service_metadata(service, config)
-        for _, service in sorted(schema.services.items())
-        if service.deployment == deployment.id
-    ]
+    services = [service_metadata(service, config) for service in deployment_services(deployment, schema)]
     return _deployment(deployment) | {"services": services}
 
 
+def deployment_services(deployment: Deployment, schema: Schema) -> list[RegisteredService]:
+    """The services that a deployment serves by name, also those that a newer one serves to new invocations."""
+    found = []
+    for manifest in sorted(deployment.services, key=lambda each: each.name):
+        newest = schema.services.get(manifest.name)
+        if newest is not None and newest.deployment == deployment.id:
+            found.append(newest)
+        elif manifest.name in deployment.revisions:
+            found.append(RegisteredService(manifest, deployment.id, deployment.revisions[manifest.name]))
+    return found
+
+
 def _deployment(deployment: Deployment) -> dict[str, Any]:
-    return {
-        "id": deployment.id,
-        "uri": IN_PROCESS_URI,
-        "protocol_type": "BidiStream",
-        "http_version": "HTTP/2.0",
-        "created_at": format_instant(deployment.created_at),
-        "min_protocol_version": deployment.min_protocol_version,
-        "max_protocol_version": deployment.max_protocol_version,
-        "sdk_version": deployment.sdk_version,
-    }
+    return _present(
+        id=deployment.id,
+        uri=deployment.uri or IN_PROCESS_URI,
+        protocol_type="BidiStream" if deployment.duplex else "RequestResponse",
+        http_version="HTTP/1.1" if deployment.http1 else "HTTP/2.0",
+        created_at=format_instant(deployment.created_at),
+        min_protocol_version=deployment.min_protocol_version,
+        max_protocol_version=deployment.max_protocol_version,
+        sdk_version=deployment.sdk_version,
+        additional_headers=deployment.additional_headers or None,
+        metadata=deployment.metadata or None,
+    )
 
 
 def service_metadata(service: RegisteredService, config: Config) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Deployments, services, their handlers, and the state of objects."""
+"""Services, their handlers, and the state of objects."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from starlette.routing import Route
 
 from odradek.protocol.manifest import ServiceType
 from odradek_engine.admin.errors import AdminError, json_response
-from odradek_engine.admin.metadata import deployment_detail, deployment_summary, handler_metadata, service_metadata
+from odradek_engine.admin.metadata import handler_metadata, service_metadata
 from odradek_engine.admin.openapi import service_document
-from odradek_engine.admin.parameters import check_resource_id
 from odradek_engine.config import Config
 from odradek_engine.gateway import Gateway
 from odradek_engine.model.registry import RegisteredService
@@ -31,8 +30,6 @@ class Services:
     def routes(self) -> list[Route]:
         """All of them."""
         return [
-            Route("/deployments", self._deployments),
-            Route("/deployments/{deployment}", self._deployment),
             Route("/services", self._services),
             Route("/services/{service}", self._service),
             Route("/services/{service}/openapi", self._openapi),
@@ -40,19 +37,6 @@ class Services:
             Route("/services/{service}/handlers/{handler}", self._handler),
             Route("/services/{service}/state/{key:path}", self._state),
         ]
-
-    async def _deployments(self, _: Request) -> Response:
-        schema = self._gateway.schema
-        summaries = [deployment_summary(deployment, schema) for deployment in schema.deployments.values()]
-        return json_response({"deployments": summaries})
-
-    async def _deployment(self, request: Request) -> Response:
-        identifier = check_resource_id("deployment", "dp", request.path_params["deployment"])
-        schema = self._gateway.schema
-        deployment = schema.deployments.get(identifier)
-        if deployment is None:
-            raise AdminError(404, f"The requested deployment '{identifier}' does not exist")
-        return json_response(deployment_detail(deployment, schema, self._config))
 
     async def _services(self, _: Request) -> Response:
         services = self._gateway.schema.services

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from odradek_engine.cli.admin_client import Endpoints
+from odradek_engine.cli.deployments import deployments
 from odradek_engine.cli.invocations import invocations
 from odradek_engine.cli.kafka_clusters import kafka_clusters
 from odradek_engine.cli.nodes import dev, server
@@ -60,5 +61,18 @@ def root(context: click.Context, admin_url: str, ingress_url: str) -> None:
     context.obj = Endpoints(admin_url.rstrip("/"), ingress_url.rstrip("/"))
 
 
-for command in (dev, server, serve, produce, topics, subscriptions, kafka_clusters, services, kv, invocations, sql):
+for command in (
+    dev,
+    server,
+    serve,
+    deployments,
+    produce,
+    topics,
+    subscriptions,
+    kafka_clusters,
+    services,
+    kv,
+    invocations,
+    sql,
+):
     root.add_command(command)

@@ -151,9 +151,10 @@ class Attempts:
             self._fill_slots()
         live = self._live.get(invocation)
         if live is not None and live.attempt == attempt:
+            side = live.side
             self._close(live)
-            if live.side is not None:
-                live.side.abort()
+            if side is not None:
+                side.abort()
 
     def abort_all(self, partition: int) -> None:
         """The partition's term is over."""
@@ -194,6 +195,8 @@ class Attempts:
         self._watch()
         try:
             live.side = host.start(target.service, target.handler, start_message(effect), effect.journal, live)
+            if effect.deployment and self._timeout_ms(live, inactivity=True) == 0:
+                self._ask_to_suspend(live)
         except Exception as error:
             _log.exception("cannot start %s", format_invocation_id(live.invocation))
             self.end(live.invocation, live.attempt)
@@ -224,6 +227,7 @@ class Attempts:
 
     def _close(self, live: LiveAttempt) -> None:
         del self._live[live.invocation]
+        live.side = None  # both sides know each other: left so, each attempt would wait for the cycle collector
         if self._waiting:
             self._fill_slots()
 
@@ -243,11 +247,14 @@ class Attempts:
             if live.suspending_since is None:
                 if now - live.last_seen < self._timeout_ms(live, inactivity=True) / 1000:
                     continue
-                live.suspending_since = now
-                if live.side is not None:
-                    live.side.close_input()
+                self._ask_to_suspend(live)
             elif now - max(live.last_seen, live.suspending_since) >= self._timeout_ms(live, inactivity=False) / 1000:
                 self._abort(live)
+
+    def _ask_to_suspend(self, live: LiveAttempt) -> None:
+        live.suspending_since = self.clock.monotonic()
+        if live.side is not None:
+            live.side.close_input()
 
     def _abort(self, live: LiveAttempt) -> None:
         self.end(live.invocation, live.attempt)

@@ -28,6 +28,8 @@ class Deployment(msgspec.Struct, frozen=True, array_like=True):
     additional_headers: dict[str, str] = {}
     """Sent with every request."""
     metadata: dict[str, str] = {}
+    revisions: dict[str, int] = {}
+    """Of its services, as they were registered with it."""
 
 
 class RegisteredService(msgspec.Struct, frozen=True, array_like=True):

@@ -3,8 +3,21 @@
 from __future__ import annotations
 
 from odradek_engine.config import Config
+from odradek_engine.gateway import Clock
 from odradek_engine.invoker.remote.connecting import Connector, TlsFiles
-from odradek_engine.invoker.remote.http2_connection import Timing
+from odradek_engine.invoker.remote.deployments import RemoteDeployments
+from odradek_engine.invoker.remote.signing import load_signer
+from odradek_engine.invoker.remote.transport import Timing
+
+
+def remote_deployments(config: Config, clock: Clock) -> RemoteDeployments:
+    """The deployments in other processes. Raises `BadIdentityKey` and `BadTlsFile`."""
+    invoker = config.worker.invoker
+    signer = None
+    if invoker.request_identity_private_key_pem_file is not None:
+        good_for_ms = invoker.request_identity_expiration_ms
+        signer = load_signer(invoker.request_identity_private_key_pem_file, clock.now_ms, good_for_ms)
+    return RemoteDeployments(connector(config), config.cluster_name, invoker.message_size_limit_bytes, clock, signer)
 
 
 def connector(config: Config) -> Connector:

@@ -56,8 +56,16 @@ class Doors:
     async def _open_admin(self, connectors: Any) -> None:
         config = self._node.config
         host = "127.0.0.1" if config.ingress_ip in ("0.0.0.0", "::") else config.ingress_ip
-        information = NodeInformation(version(), config.cluster_name, f"http://{host}:{config.ingress.bind_port}/")
-        app = make_admin_app(self._node, config, information, connectors.source_resolver(), self._node.arrow_query)
+        information = NodeInformation(
+            version(),
+            config.cluster_name,
+            f"http://{host}:{config.ingress.bind_port}/",
+            config.experimental_enable_protocol_v7,
+        )
+        node = self._node
+        app = make_admin_app(
+            node, config, information, connectors.source_resolver(), node.deployments, node.arrow_query
+        )
         admin = HttpServer(app, "the admin API", "admin.bind-port")
         self._closing.push_async_callback(admin.stop, ANSWER_SECONDS)
         await admin.start(config.admin_ip, config.admin.bind_port)

@@ -11,19 +11,19 @@ from typing import Final, Protocol
 import msgspec
 
 from odradek.endpoint import Application
+from odradek_engine.application_file import BadApplication
 from odradek_engine.config import Config
 from odradek_engine.gateway import Reply
 from odradek_engine.invoker.attempts import Attempts
 from odradek_engine.invoker.port import HandlerHost
-from odradek_engine.invoker.remote.deployments import RemoteDeployments
 from odradek_engine.log.port import Cleanup, Log, TopicSpec, UnknownTopic
 from odradek_engine.model.commands import AnyCommand, RegisterDeployment
 from odradek_engine.model.effects import StartAttempt
 from odradek_engine.model.outcomes import AnyOutcome, Refused
 from odradek_engine.model.registry import Schema
 from odradek_engine.model.rows import KafkaCluster, Subscription
-from odradek_engine.node.applications import Applications, BadApplication
-from odradek_engine.node.connections import connector
+from odradek_engine.node.applications import Applications
+from odradek_engine.node.connections import remote_deployments
 from odradek_engine.node.host import Host
 from odradek_engine.node.identity import Identity
 from odradek_engine.node.partitions import Partitions
@@ -100,9 +100,7 @@ class Node:
             config.worker.invoker.concurrent_invocations_limit,
             host.stretch_bytes,
         )
-        self.deployments = RemoteDeployments(
-            connector(config), config.cluster_name, config.worker.invoker.message_size_limit_bytes, self.clock
-        )
+        self.deployments = remote_deployments(config, self.clock)
         self.processors = self._processors.processors
         self.journal_topic = f"{config.cluster_name}.journal"
         self.cleanup_seconds = config.worker.cleanup_interval_ms / 1000

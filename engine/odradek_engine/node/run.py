@@ -12,11 +12,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from odradek.endpoint import Application
+from odradek_engine.application_file import BadApplication, load_application
 from odradek_engine.config import Config
+from odradek_engine.invoker.remote.connecting import BadTlsFile
+from odradek_engine.invoker.remote.signing import BadIdentityKey
 from odradek_engine.listening import CannotListen
 from odradek_engine.log.port import LogError
 from odradek_engine.log_output import BadLogFilter, set_up_logging
-from odradek_engine.node.applications import BadApplication, load_application
 from odradek_engine.node.doors import Doors
 from odradek_engine.node.identity import WrongDirectory
 from odradek_engine.node.node import Node
@@ -29,7 +31,9 @@ _log = logging.getLogger(__name__)
 
 _SAID_IN_ONE_LINE = (
     BadApplication,
+    BadIdentityKey,
     BadLogFilter,
+    BadTlsFile,
     CannotListen,
     Deposed,
     LogError,

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from odradek.protocol.ids import format_invocation_id
 from odradek.protocol.messages import Future
-from odradek_engine.model.registry import Deployment
 from odradek_engine.model.rows import AttemptFailure, Phase, Retry, SourceKind
 from odradek_engine.query.entry_json import command_type_name, future_json, is_command
 from odradek_engine.query.registry_tables import SERVICE_TYPES

@@ -19,9 +19,10 @@ from odradek.protocol.ids import (
 from odradek.protocol.messages import Failure, Header, SignalNotification
 from odradek.testing.backend import CrashStep, InvocationStatus, JournalEntry, Request
 from odradek.testing.errors import Stuck
-from odradek_engine.ingress.requests import Head, invoke
+from odradek_engine.ingress.requests import Head, check_idempotency_key, invoke
+from odradek_engine.ingress.responses import RequestError
 from odradek_engine.ingress.routes import HandlerRoute
-from odradek_engine.model.commands import AnyCommand, Attach, Cancel, Invoke, Kill, Resume, Signal
+from odradek_engine.model.commands import AnyCommand, Attach, Cancel, Invoke, Kill, ReadOutput, Resume, Signal
 from odradek_engine.model.outcomes import AlreadyCompleted, AnyOutcome, Ended, NotFound, NotStarted, Refused
 from odradek_engine.model.target import Target, TargetKind
 from odradek_engine.testing.engine import MemoryEngine
@@ -77,7 +78,11 @@ class MemoryBackend:
         self._crash_points: set[CrashPoint] = set()
         self._requests = 0
         self.crashed_at: str | None = None
-        self._loop.run_until_complete(self._engine.start())
+        try:
+            self._loop.run_until_complete(self._engine.start())
+        except BaseException:
+            self._loop.close()
+            raise
 
     # --- invocations ---
 
@@ -87,20 +92,21 @@ class MemoryBackend:
         invocation = command.invocation.id
         outcome: asyncio.Future[AnyOutcome]
         if wait:
-            outcome = self._loop.create_task(self._invoke(command))
+            outcome = self._loop.create_task(self._invoke(command, Attach(invocation)))
         else:
-            self.run(self._invoke(command), f"{request.service}/{request.handler} to be taken")
+            accepted = self._invoke(command, ReadOutput(invocation))
+            self.run(accepted, f"{request.service}/{request.handler} to be taken")
             outcome = self._engine.ask(Attach(invocation))
         pending = PendingResult(self, invocation, outcome)
         self._loop.run_for(0)
         pending.check_taken()
         return pending
 
-    async def _invoke(self, command: Invoke) -> AnyOutcome:
-        """Asks until the invocation is there; after a crash it may be, or not."""
+    async def _invoke(self, command: Invoke, again: AnyCommand) -> AnyOutcome:
+        """Asks until the invocation is there; after a crash, `again` says whether it is."""
         outcome: AnyOutcome = NotFound(command.invocation.id)
         while isinstance(outcome, NotFound):
-            outcome = await self._engine.ask(command, again=Attach(command.invocation.id))
+            outcome = await self._engine.ask(command, again)
         return outcome
 
     def _command(self, request: Request, *, wait: bool) -> Invoke:
@@ -112,7 +118,11 @@ class MemoryBackend:
         target = Target(handler.kind, request.service, request.handler, request.key or "")
         self._requests += 1
         key = request.idempotency_key
-        if key is None and not _is_unique(target):
+        try:
+            check_idempotency_key(target, key)
+        except RequestError as error:
+            raise TerminalError(error.message, error.status) from None
+        if key is None and target.kind is not TargetKind.WORKFLOW_RUN:
             key = f"request {self._requests} of the test"
         head = Head([Header(name, value) for name, value in request.headers.items()])
         route = HandlerRoute(handler, target, not wait)
@@ -221,11 +231,6 @@ class MemoryBackend:
             return self._loop.run_until_complete(awaited)
         except (NothingLeft, StillBusy) as error:
             raise Stuck(f"the test waits for {what}, and {error}\n{self._inspection.under_way()}") from None
-
-
-def _is_unique(target: Target) -> bool:
-    """Whether the target alone says which invocation it is."""
-    return target.kind is TargetKind.WORKFLOW_RUN
 
 
 def _parse(invocation_id: str) -> bytes:

@@ -101,7 +101,13 @@ class MemoryEngine:
         self._process = process = Process(f"life {self.crashes + 1}")
         self._log = WatchedLog(self.cluster, self.watch)
         host = MemoryHost(
-            self.loop, self.clock, self._environment, self._log, self.disk, self.random, self._stretch_bytes
+            loop=self.loop,
+            clock=self.clock,
+            environment=self._environment,
+            log=self._log,
+            disk=self.disk,
+            random=self.random,
+            stretch_bytes=self._stretch_bytes,
         )
         self.node = process.run(Node, self._config, self._applications, host, self._halt)
         process.run(self.loop.create_task, self._serve())
@@ -178,7 +184,3 @@ class MemoryEngine:
                     asked.future.set_result(outcome)
 
         process.run(self.node.submit, command, reply)
-
-    def _ask_again(self) -> None:
-        for number in sorted(self._asked):
-            self._submit(number)

@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 from odradek_engine.log.port import Log
@@ -39,30 +40,29 @@ class VirtualEnvironment:
         return asyncio.get_running_loop().run_in_executor(None, context.run, function)
 
 
+@dataclass(frozen=True, kw_only=True)
 class MemoryHost:
     """Implements `Host` for one start of a node."""
 
-    def __init__(
-        self,
-        loop: VirtualLoop,
-        clock: VirtualClock,
-        environment: VirtualEnvironment,
-        log: Log,
-        disk: Disk,
-        randomness: random.Random,
-        stretch_bytes: int,
-    ) -> None:
-        self.clock = clock
-        self.environment = environment
-        self.random_bytes = randomness.randbytes
-        self.call_later = loop.call_in_background
-        self.stretch_bytes = stretch_bytes
-        self._log = log
-        self._disk = disk
+    loop: VirtualLoop
+    clock: VirtualClock
+    environment: VirtualEnvironment
+    log: Log
+    disk: Disk
+    random: random.Random
+    stretch_bytes: int
+
+    def random_bytes(self, count: int) -> bytes:
+        """See `Host`."""
+        return self.random.randbytes(count)
+
+    def call_later(self, seconds: float, work: Callable[[], None]) -> asyncio.TimerHandle:
+        """See `Host`."""
+        return self.loop.call_in_background(seconds, work)
 
     async def open_log(self) -> Log:
         """See `Host`."""
-        return self._log
+        return self.log
 
     def settle_identity(self, cluster_id: str, partitions: int) -> Identity:
         """See `Host`."""
@@ -70,7 +70,7 @@ class MemoryHost:
 
     async def open_store(self) -> Store:
         """See `Host`."""
-        return self._disk
+        return self.disk
 
     def close(self) -> None:
         """See `Host`."""

@@ -20,6 +20,8 @@ UNSENT_BYTES_HELD: Final = 1024 * 1024
 """A handler that is so much ahead of the engine is held at its next await until the engine has taken all of it."""
 MAX_BACKLOG_BYTES: Final = 256 * 1024 * 1024
 """A handler that never awaits cannot be held: beyond this the attempt fails."""
+ACCEPT_WITHIN_SECONDS: Final = 0.1
+"""Servers keep a response's status back until its body begins: after so much silence it begins with nothing."""
 INTERNAL_ERROR: Final = 500
 
 _LAST: Final = (End, Suspension, Error)
@@ -48,6 +50,7 @@ class Outgoing:
         self._frames: list[bytes] = []
         self._unsent_bytes = 0
         self._closed = False
+        self._sent = False
         self._lost = False
         self._reader: asyncio.Future[None] | None = None
 
@@ -85,16 +88,18 @@ class Outgoing:
                 self.speaker.abort()
 
     def lose(self) -> None:
-        """The engine is gone: the attempt is void."""
+        """The engine is gone: the attempt is void, unless it is over."""
+        if self._closed:
+            return
         self._closed = self._lost = True
         self._wake()
         if self.speaker is not None:
             self.speaker.abort()
 
-    def _put(self, frames: list[bytes], *, last: bool) -> None:
+    def _put(self, frames: list[bytes], *, last: bool = False) -> None:
         self._frames += frames
         self._unsent_bytes += sum(map(len, frames))
-        self._closed = last
+        self._closed = self._closed or last
         self._wake()
 
     def _wake(self) -> None:
@@ -103,17 +108,24 @@ class Outgoing:
 
     async def transmit(self, send: Send) -> None:
         """Sends until the last message is out. Raises `Disconnected`."""
-        while True:
-            while not self._frames and not self._closed:
-                self._reader = asyncio.get_running_loop().create_future()
-                await self._reader
-            if self._lost:
-                raise Disconnected
-            body, last = b"".join(self._frames), self._closed
-            self._frames = []
-            self._unsent_bytes = 0
-            await send_body(send, body, more=not last)
-            if last:
-                return
-            if not self._frames and self.speaker is not None:
-                self.speaker.resume()
+        accepting = asyncio.get_running_loop().call_later(ACCEPT_WITHIN_SECONDS, self._put, [b""])
+        try:
+            while not self._sent:
+                while not self._frames and not self._closed:
+                    self._reader = asyncio.get_running_loop().create_future()
+                    await self._reader
+                accepting.cancel()
+                await self._send_waiting(send)
+        finally:
+            accepting.cancel()
+
+    async def _send_waiting(self, send: Send) -> None:
+        if self._lost:
+            raise Disconnected
+        body, last = b"".join(self._frames), self._closed
+        self._frames = []
+        self._unsent_bytes = 0
+        await send_body(send, body, more=True)
+        self._sent = last
+        if not self._frames and self.speaker is not None:
+            self.speaker.resume()

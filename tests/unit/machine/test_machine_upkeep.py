@@ -109,16 +109,18 @@ class TestRegistry:
     def test_a_deployment_and_its_services(self) -> None:
         world = World()
         first = deployment("dp_1", manifest("A", "x"), manifest("B", "y"))
-        assert world.ask(c.RegisterDeployment(first)) == o.Done()
+        assert world.ask(c.RegisterDeployment(first)) == o.Registered("dp_1", existing=False)
         assert world.found(RegistryChanged) == [RegistryChanged()]
         assert [row.revision for _, row in world.rows()["services"]] == [1, 1]
-        assert world.tables.deployments.get(b"dp_1") == first
+        assert world.tables.deployments.get(b"dp_1") == msgspec.structs.replace(first, revisions={"A": 1, "B": 1})
 
     def test_what_has_not_changed_keeps_its_revision(self) -> None:
         world = World()
         world.decide(c.RegisterDeployment(deployment("dp_1", manifest("A", "x"), manifest("B", "y"))))
         world.restart()
-        assert world.ask(c.RegisterDeployment(deployment("dp_1", manifest("A", "x"), manifest("B", "y")))) == o.Done()
+        assert world.ask(
+            c.RegisterDeployment(deployment("dp_1", manifest("A", "x"), manifest("B", "y")))
+        ) == o.Registered("dp_1", existing=True)
         assert world.events == []
         world.decide(c.RegisterDeployment(deployment("dp_1", manifest("A", "x", "new"), manifest("B", "y"))))
         (event,) = world.found(DeploymentRegistered)

@@ -120,6 +120,7 @@ EVENTS: tuple[e.AnyEvent, ...] = (
     e.PromiseLeft("W", "k", "p", CALLER, last=True),
     e.PromiseCompleted("W", "k", "p", r.Result(b"v"), (CALLER,)),
     e.PromisesForgotten("W", "k", ("p",)),
+    e.DeploymentRemoved("dp_1", ("A", "B")),
 )
 MESSAGES: tuple[c.PartitionMessage, ...] = (
     MESSAGE,

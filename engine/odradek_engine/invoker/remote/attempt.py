@@ -43,11 +43,9 @@ from odradek.protocol.messages import (
 from odradek.protocol.wire import MalformedMessage
 from odradek_engine.invoker.port import AttemptSide
 from odradek_engine.invoker.remote import failures
-from odradek_engine.invoker.remote.transport import RequestHead, Requests, Reservation, Stream
+from odradek_engine.invoker.remote.transport import UNSENT_BYTES, RequestHead, Requests, Reservation, Stream
 from odradek_engine.model.rows import AttemptFailure
 
-UNSENT_BYTES: Final = 256 * 1024
-"""So much is handed to the connection ahead of what the handler's side has taken."""
 UNREAD_BYTES_MAX: Final = 33 * 1024 * 1024
 """So much may wait for a handler that does not read, beyond its journal; then its input is closed."""
 REFUSALS_MAX: Final = 5

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from odradek_engine.invoker.remote.address import Address
+from odradek_engine.invoker.remote.http1_connection import Http1Connection
 from odradek_engine.invoker.remote.http2_codec import Http2Codec
-from odradek_engine.invoker.remote.http2_connection import STREAMS_MAX, Timing
-from odradek_engine.invoker.remote.pool import ALPN, Http2Pool
-from odradek_engine.invoker.remote.transport import Requests
+from odradek_engine.invoker.remote.http2_connection import STREAMS_MAX, Http2Connection
+from odradek_engine.invoker.remote.pool import ConnectionPool, Kind
+from odradek_engine.invoker.remote.transport import Requests, Timing
+
+ALPN_HTTP1: Final = "http/1.1"
+ALPN_HTTP2: Final = "h2"
 
 
 class Pool(Requests, Protocol):
@@ -32,27 +38,55 @@ class TlsFiles(NamedTuple):
     key: Path | None = None
 
 
+class BadTlsFile(Exception):
+    """A file for TLS cannot be used. Says which."""
+
+
 class Connector:
-    """Opens pools."""
+    """Opens pools. Raises `BadTlsFile`."""
 
     def __init__(self, timing: Timing = Timing(), streams_max: int = STREAMS_MAX, tls: TlsFiles = TlsFiles()) -> None:
         self._timing = timing
         self._streams_max = streams_max
         self._tls = tls
+        self._contexts: dict[str, ssl.SSLContext] = {}
+        if any(tls):
+            self._make_context(ALPN_HTTP2)
 
     def pool(self, address: Address, *, http1: bool) -> Pool:
-        """The connections to an address; none is made before it is needed. Raises `OSError` for bad TLS files."""
-        return Http2Pool(address, new_codec, self._timing, self._streams_max, self._context(address, ALPN))
+        """The connections to an address; none is made before it is needed."""
+        timing = self._timing
+        if http1:
+            tls = self._context(address, ALPN_HTTP1)
+            return ConnectionPool(address, Kind(partial(Http1Connection, address, timing), 1, timing.connect, tls))
+        tls = self._context(address, ALPN_HTTP2)
+        make = partial(_new_http2, address, timing, self._streams_max)
+        return ConnectionPool(address, Kind(make, self._streams_max, timing.connect, tls, ALPN_HTTP2))
 
     def _context(self, address: Address, protocol: str) -> ssl.SSLContext | None:
         if not address.secure:
             return None
-        context = ssl.create_default_context(cafile=self._tls.authorities)
+        return self._contexts.get(protocol) or self._make_context(protocol)
+
+    def _make_context(self, protocol: str) -> ssl.SSLContext:
+        files = self._tls
+        try:
+            context = ssl.create_default_context(cafile=files.authorities)
+            if files.certificate is not None:
+                context.load_cert_chain(files.certificate, files.key)
+        except OSError as error:
+            names = ", ".join(str(file) for file in files if file is not None)
+            raise BadTlsFile(f"the files for TLS ({names}) cannot be used: {error}") from None
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.set_alpn_protocols([protocol])
-        if self._tls.certificate is not None:
-            context.load_cert_chain(self._tls.certificate, self._tls.key)
+        self._contexts[protocol] = context
         return context
+
+
+def _new_http2(
+    address: Address, timing: Timing, streams_max: int, on_change: Callable[[Http2Connection], None]
+) -> Http2Connection:
+    return Http2Connection(new_codec(), address, timing, streams_max, on_change)
 
 
 def new_codec() -> Http2Codec:

@@ -7,15 +7,18 @@ themselves, and new ones are made.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Final
 
 from odradek.protocol.codec import CODECS
 from odradek_engine.gateway import Clock
 from odradek_engine.invoker.port import HandlerHost
-from odradek_engine.invoker.remote.address import parse_address
+from odradek_engine.invoker.remote.address import Address, parse_address
 from odradek_engine.invoker.remote.attempt import Terms
 from odradek_engine.invoker.remote.connecting import Connector, Pool
+from odradek_engine.invoker.remote.discovery import DISCOVERY_PATH, Discovered, discover
 from odradek_engine.invoker.remote.endpoint import RemoteEndpoint
+from odradek_engine.invoker.remote.signing import RequestSigner
 from odradek_engine.model.registry import Deployment
 
 ENVELOPE_BYTES: Final = 1024 * 1024
@@ -35,13 +38,21 @@ class _Known:
 
 
 class RemoteDeployments:
-    """`payload_bytes_max`: the largest payload that is taken from handlers."""
+    """`payload_bytes_max`: the largest payload that is taken from handlers. `signer`: signs requests, if any."""
 
-    def __init__(self, connector: Connector, cluster_name: str, payload_bytes_max: int, clock: Clock) -> None:
+    def __init__(
+        self,
+        connector: Connector,
+        cluster_name: str,
+        payload_bytes_max: int,
+        clock: Clock,
+        signer: RequestSigner | None = None,
+    ) -> None:
         self._connector = connector
         self._cluster_name = cluster_name
         self._body_bytes_max = payload_bytes_max + ENVELOPE_BYTES
         self._clock = clock
+        self._signer = signer
         self._known: dict[str, _Known] = {}
         self._left: list[Pool] = []
         """Connections to addresses that have changed; nothing new goes there."""
@@ -75,7 +86,19 @@ class RemoteDeployments:
     def _endpoint(self, known: _Known, version: int) -> RemoteEndpoint:
         deployment = known.deployment
         terms = Terms(CODECS[version], deployment.uri, deployment.duplex, self._body_bytes_max, self._clock.now_ms)
-        return RemoteEndpoint(terms, known.pool, request_headers(self._cluster_name, deployment.additional_headers))
+        headers = request_headers(self._cluster_name, deployment.additional_headers)
+        return RemoteEndpoint(terms, known.pool, headers, self._signer)
+
+    async def discover(self, address: Address, *, http1: bool, headers: Mapping[str, str]) -> Discovered:
+        """Asks an endpoint what it serves, over connections of its own. Raises `DiscoveryFailed`."""
+        pool = self._connector.pool(address, http1=http1)
+        try:
+            sent = request_headers(self._cluster_name, headers)
+            if self._signer is not None:
+                sent |= self._signer.headers(DISCOVERY_PATH, "")
+            return await discover(pool, address, sent)
+        finally:
+            await pool.close()
 
     async def close(self) -> None:
         """Ends every connection."""
@@ -85,6 +108,6 @@ class RemoteDeployments:
         await asyncio.gather(*(pool.close() for pool in pools))
 
 
-def request_headers(cluster_name: str, additional: dict[str, str]) -> dict[str, str]:
+def request_headers(cluster_name: str, additional: Mapping[str, str]) -> dict[str, str]:
     """What every request to a deployment carries, by lower-case name."""
     return {CLUSTER_HEADER: cluster_name} | {name.lower(): value for name, value in additional.items()}

@@ -20,6 +20,7 @@ from odradek_engine.invoker.remote.http2_connection import HTTP1_ONLY
 from odradek_engine.invoker.remote.pool import NO_HTTP2
 from odradek_engine.invoker.remote.transport import RequestHead, Requests, Stream
 
+DISCOVERY_PATH: Final = "/discover"
 MANIFEST_VERSIONS: Final = (1, 2, 3, 4)
 MANIFEST_BYTES_MAX: Final = 8 * 1024 * 1024
 ANSWER_SECONDS: Final = 20.0
@@ -129,7 +130,7 @@ async def discover(
 
 async def _ask(requests: Requests, address: Address, headers: Mapping[str, str]) -> Discovered:
     answer = _Answer()
-    head = RequestHead("GET", "/discover", {"accept": ", ".join(_MEDIA_TYPES), **headers})
+    head = RequestHead("GET", DISCOVERY_PATH, {"accept": ", ".join(_MEDIA_TYPES), **headers})
     reservation = requests.request(head, answer)
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
@@ -151,7 +152,11 @@ def _unreachable(address: Address, reason: str) -> DiscoveryFailed:
             f"the deployment at {address} cannot be spoken to over HTTP/2 ({reason}): register it with use_http_11 "
             "(--use-http1.1) if it is an HTTP/1.1 server",
         )
-    return DiscoveryFailed("META0003", f"the deployment at {address} cannot be reached: {reason}", passing=True)
+    return DiscoveryFailed(
+        "META0003",
+        f"the deployment at {address} cannot be reached: {reason.removeprefix(f'{address}: ')}",
+        passing=True,
+    )
 
 
 def _read(address: Address, answer: _Answer) -> Discovered:
@@ -164,7 +169,7 @@ def _read(address: Address, answer: _Answer) -> Discovered:
         raise DiscoveryFailed("META0013", f"{bad}its answer is of type {media_type}")
     try:
         manifest = msgspec.json.decode(answer.body, type=EndpointManifest)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DiscoveryFailed("META0013", f"{bad}its manifest cannot be read: {error}") from None
     software = answer.headers.get("x-restate-server", "")
     _check_versions(address, manifest, software)

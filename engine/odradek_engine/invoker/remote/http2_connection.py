@@ -8,32 +8,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, cast
 
 from odradek_engine.invoker.remote import http2_codec as h2
 from odradek_engine.invoker.remote.address import Address
 from odradek_engine.invoker.remote.http2_codec import Http2Codec
-from odradek_engine.invoker.remote.transport import Receiver, RequestHead
+from odradek_engine.invoker.remote.transport import UNSENT_BYTES, Receiver, RequestHead, Timing
 
 STREAMS_MAX: Final = 128
 """Streams at once on one connection."""
 REQUESTS_MAX: Final = 900
 """A connection takes so many requests in its life. Common servers drop one, and all that runs on it, after 1,000."""
-UNSENT_HIGH_BYTES: Final = 256 * 1024
-"""A stream with more than this unsent reports when it has fallen to a half."""
 HTTP1_ONLY: Final = "it answers with HTTP/1.1, not with HTTP/2"
-
-
-class Timing(NamedTuple):
-    """How patient a connection is, in seconds."""
-
-    connect: float = 10.0
-    ping_after: float = 40.0
-    pong_within: float = 20.0
-    idle: float = 300.0
-    drain: float = 5.0
-    check: float = 1.0
-    """How often these are looked at."""
 
 
 class Http2Stream:
@@ -166,7 +152,7 @@ class Http2Connection(asyncio.Protocol):
     def write(self, stream: Http2Stream, data: bytes) -> None:
         """A part of a request's body."""
         self.codec.write(stream.id, data)
-        if self.codec.queued_bytes(stream.id) >= UNSENT_HIGH_BYTES:
+        if self.codec.queued_bytes(stream.id) >= UNSENT_BYTES:
             self._blocked.add(stream)
         self._flush_soon()
 
@@ -278,7 +264,7 @@ class Http2Connection(asyncio.Protocol):
         output = self.codec.output()
         if output:
             self._transport.write(output)
-        for stream in [one for one in self._blocked if one.unsent_bytes <= UNSENT_HIGH_BYTES // 2]:
+        for stream in [one for one in self._blocked if one.unsent_bytes <= UNSENT_BYTES // 2]:
             self._blocked.discard(stream)
             if stream.receiver is not None:
                 stream.receiver.writable()

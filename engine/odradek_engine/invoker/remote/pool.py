@@ -1,4 +1,4 @@
-"""The HTTP/2 connections to one deployment: opened when they are needed, shared, closed when they are idle.
+"""The connections to one deployment: opened when they are needed, shared, closed when they are idle.
 
 A request goes out on a connection with room, or waits in order for one. While nothing answers at the address, all who
 wait are told so at once.
@@ -10,17 +10,47 @@ import asyncio
 import ssl
 from collections import deque
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final, NamedTuple, Protocol, cast
 
 from odradek_engine.invoker.remote.address import Address
-from odradek_engine.invoker.remote.http2_codec import Http2Codec
-from odradek_engine.invoker.remote.http2_connection import STREAMS_MAX, Http2Connection, Timing
 from odradek_engine.invoker.remote.transport import Receiver, RequestHead
 
-CONNECTIONS_MAX: Final = 64
+CONNECTIONS_MAX: Final = 128
 """Connections to one deployment; further requests wait for room."""
-ALPN: Final = "h2"
 NO_HTTP2: Final = "it does not offer HTTP/2"
+STOPPING: Final = "the node is stopping"
+
+
+class Connection(Protocol):
+    """A connection as the pool sees it."""
+
+    open: bool
+
+    @property
+    def has_room(self) -> bool:
+        """Whether another request may be made."""
+
+    @property
+    def usable(self) -> bool:
+        """Whether there is room, or may be again."""
+
+    def request(self, head: RequestHead, receiver: Receiver) -> None:
+        """Makes a request; there must be room."""
+
+    def close(self) -> None:
+        """No further requests; those that run are lost."""
+
+
+class Kind(NamedTuple):
+    """A kind of connection."""
+
+    make: Callable[[Callable[[Any], None]], Connection]
+    """A new one, an `asyncio.Protocol`; it calls what it is given when it has room again, or none for ever."""
+    requests_at_once: int
+    connect_seconds: float
+    tls: ssl.SSLContext | None = None
+    alpn: str | None = None
+    """What the other side must agree to over TLS."""
 
 
 class WaitingRequest:
@@ -37,81 +67,74 @@ class WaitingRequest:
         self.receiver = None
 
 
-class Http2Pool:
-    """Implements `Requests`. `tls`: for `https` addresses."""
+class ConnectionPool:
+    """Implements `Requests`."""
 
-    def __init__(
-        self,
-        address: Address,
-        new_codec: Callable[[], Http2Codec],
-        timing: Timing,
-        streams_max: int = STREAMS_MAX,
-        tls: ssl.SSLContext | None = None,
-    ) -> None:
+    def __init__(self, address: Address, kind: Kind) -> None:
         self._address = address
-        self._new_codec = new_codec
-        self._timing = timing
-        self._streams_max = streams_max
-        self._tls = tls
-        self._connections: list[Http2Connection] = []
+        self._kind = kind
+        self._connections: list[Connection] = []
         self._connecting: set[asyncio.Task[None]] = set()
         self._waiting: deque[WaitingRequest] = deque()
         self._closed = False
-
-    def request(self, head: RequestHead, receiver: Receiver) -> WaitingRequest:
-        """See `Requests`."""
-        request = WaitingRequest(head, receiver)
-        if self._closed:
-            self._waiting.append(request)
-            self._refuse_waiting("the node is stopping")
-            return request
-        if not self._waiting:
-            for connection in self._connections:
-                if connection.has_room:
-                    connection.request(head, receiver)
-                    return request
-        self._waiting.append(request)
-        self._connect_if_needed()
-        return request
 
     @property
     def idle(self) -> bool:
         """Whether there is no connection, and none is being made."""
         return not self._connections and not self._connecting
 
+    def request(self, head: RequestHead, receiver: Receiver) -> WaitingRequest:
+        """See `Requests`."""
+        request = WaitingRequest(head, receiver)
+        if not self._waiting:
+            for connection in self._connections:
+                if connection.has_room:
+                    connection.request(head, receiver)
+                    return request
+        self._waiting.append(request)
+        if self._closed:
+            self._refuse_waiting(STOPPING)
+        else:
+            self._connect_if_needed()
+        return request
+
     async def close(self) -> None:
         """Ends every connection; requests under way are broken."""
         self._closed = True
-        for task in self._connecting:
+        connecting = list(self._connecting)
+        for task in connecting:
             task.cancel()
-        await asyncio.gather(*self._connecting, return_exceptions=True)
+        await asyncio.gather(*connecting, return_exceptions=True)
         for connection in list(self._connections):
             connection.close()
-        self._refuse_waiting("the node is stopping")
+        self._refuse_waiting(STOPPING)
 
     def _connect_if_needed(self) -> None:
-        open_or_opening = len(self._connections) + len(self._connecting)
-        if len(self._waiting) > len(self._connecting) * self._streams_max and open_or_opening < CONNECTIONS_MAX:
+        connecting = len(self._connecting)
+        if (
+            len(self._waiting) > connecting * self._kind.requests_at_once
+            and connecting + len(self._connections) < CONNECTIONS_MAX
+        ):
             task = asyncio.get_running_loop().create_task(self._connect())
             self._connecting.add(task)
             task.add_done_callback(self._connecting.discard)
 
     async def _connect(self) -> None:
-        connection = Http2Connection(self._new_codec(), self._address, self._timing, self._streams_max, self._changed)
-        address = self._address
+        address, kind = self._address, self._kind
+        connection = kind.make(self._changed)
         try:
-            async with asyncio.timeout(self._timing.connect):
+            async with asyncio.timeout(kind.connect_seconds):
                 transport, _ = await asyncio.get_running_loop().create_connection(
-                    lambda: connection, address.host, address.port, ssl=self._tls
+                    lambda: cast(asyncio.Protocol, connection), address.host, address.port, ssl=kind.tls
                 )
         except TimeoutError:
-            self._give_up(f"it did not accept a connection within {self._timing.connect:g} s")
+            self._give_up(f"it did not accept a connection within {kind.connect_seconds:g} s")
             return
         except OSError as error:
-            self._give_up(str(error))
+            self._give_up(str(error) or type(error).__name__)
             return
         tls = transport.get_extra_info("ssl_object")
-        if tls is not None and tls.selected_alpn_protocol() != ALPN:
+        if tls is not None and kind.alpn is not None and tls.selected_alpn_protocol() != kind.alpn:
             connection.close()
             self._give_up(NO_HTTP2)
             return
@@ -129,16 +152,16 @@ class Http2Pool:
             if request.receiver is not None:
                 request.receiver.broken(reason)
 
-    def _changed(self, connection: Http2Connection) -> None:
+    def _changed(self, connection: Connection) -> None:
         if not connection.open and connection in self._connections:
             self._connections.remove(connection)
         self._serve_waiting(connection)
 
-    def _serve_waiting(self, connection: Http2Connection) -> None:
+    def _serve_waiting(self, connection: Connection) -> None:
         waiting = self._waiting
         while waiting and connection.has_room:
             request = waiting.popleft()
             if request.receiver is not None:
                 connection.request(request.head, request.receiver)
-        if waiting:
+        if waiting and not self._closed:
             self._connect_if_needed()

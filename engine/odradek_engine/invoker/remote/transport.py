@@ -8,7 +8,22 @@ order: `responded`, `received` any number of times, and one of `ended`, `refused
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
+
+UNSENT_BYTES: Final = 256 * 1024
+"""Who writes to a stream that has so much unsent waits for `Receiver.writable`."""
+
+
+class Timing(NamedTuple):
+    """How patient a connection is, in seconds."""
+
+    connect: float = 10.0
+    ping_after: float = 40.0
+    pong_within: float = 20.0
+    idle: float = 300.0
+    drain: float = 5.0
+    check: float = 1.0
+    """How often these are looked at."""
 
 
 class RequestHead(NamedTuple):

@@ -112,6 +112,9 @@ def _register(
 ) -> None:
     """Services that the deployment served and does not any more are gone."""
     kept = {manifest.name for manifest in deployment.services}
+    revisions = {} if known is None else {name: n for name, n in known.revisions.items() if name in kept}
+    revisions |= {service.manifest.name: service.revision for service in services}
+    deployment = replace(deployment, revisions=revisions)
     gone = () if known is None else tuple(name for name in _served_by(d, known) if name not in kept)
     d.emit(DeploymentRegistered(deployment, services, gone))
 

@@ -1,0 +1,171 @@
+"""Deployments: register, list, update, remove."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from msgspec.structs import replace
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from odradek_engine.admin.errors import AdminError, BadRequest, json_response
+from odradek_engine.admin.metadata import deployment_detail, deployment_services, deployment_summary, service_metadata
+from odradek_engine.admin.parameters import check_resource_id, read_flag, read_json
+from odradek_engine.admin.registration import (
+    TYPE_CHANGED,
+    Discovery,
+    RegisterBody,
+    Registration,
+    UpdateBody,
+    check_headers,
+    check_similar,
+    check_types,
+    read_address,
+    would_be_services,
+)
+from odradek_engine.config import Config
+from odradek_engine.gateway import Gateway
+from odradek_engine.model.commands import RegisterDeployment, RemoveDeployment, UpdateDeployment
+from odradek_engine.model.outcomes import Refused, Registered
+from odradek_engine.model.registry import Deployment, RegisteredService
+
+API_VERSION: Final = "api_version"
+"""Where the scope of a request holds the version of the API in its path, if there was one."""
+_FORCE_BY_DEFAULT: Final = 2
+"""In this version of the API a registration overwrites unless told otherwise."""
+_NO_LAMBDA: Final = "deployments on AWS Lambda are not supported by this server: register the address of an endpoint"
+
+
+class Deployments:
+    """The routes of them."""
+
+    def __init__(self, gateway: Gateway, config: Config, discovery: Discovery) -> None:
+        self._gateway = gateway
+        self._config = config
+        self._registration = Registration(gateway, config, discovery)
+
+    def routes(self) -> list[Route]:
+        """All of them."""
+        one = "/deployments/{deployment}"
+        return [
+            Route("/deployments", self._list),
+            Route("/deployments", self._register, methods=["POST"]),
+            Route(one, self._describe),
+            Route(one, self._update, methods=["PATCH"]),
+            Route(one, self._replace, methods=["PUT"]),
+            Route(one, self._remove, methods=["DELETE"]),
+        ]
+
+    async def _list(self, _: Request) -> Response:
+        schema = self._gateway.schema
+        summaries = [deployment_summary(deployment, schema) for deployment in schema.deployments.values()]
+        return json_response({"deployments": summaries})
+
+    async def _describe(self, request: Request) -> Response:
+        return json_response(self._detail(self._find(request)))
+
+    # --- registering ------------------------------------------------------------------------------
+
+    async def _register(self, request: Request) -> Response:
+        body = await read_json(request, RegisterBody)
+        if body.uri is None:
+            raise (
+                AdminError(501, _NO_LAMBDA)
+                if body.arn is not None
+                else BadRequest(422, "Failed to deserialize the JSON body into the target type: missing field `uri`")
+            )
+        if body.auth is not None:
+            raise AdminError(501, "the 'auth' of a deployment is not supported by this server")
+        force = request.scope.get(API_VERSION) == _FORCE_BY_DEFAULT if body.force is None else body.force
+        known = self._at(str(read_address(body.uri)))
+        if known is not None and not force:
+            return self._registered(known, self._services_of(known), new=False)
+        deployment = await self._registration.discovered(self._registration.new(body))
+        if body.dry_run:
+            return self._would_be(deployment, known, breaking=body.breaking or force)
+        command = RegisterDeployment(deployment, overwrite=force, breaking=body.breaking)
+        outcome = await self._gateway.ask_registry(command)
+        if isinstance(outcome, Refused):
+            raise AdminError(outcome.code, outcome.message, TYPE_CHANGED)
+        assert isinstance(outcome, Registered)
+        found = self._gateway.schema.deployments[outcome.deployment]
+        return self._registered(found, self._services_of(found), new=not outcome.existing)
+
+    def _would_be(self, deployment: Deployment, known: Deployment | None, *, breaking: bool) -> Response:
+        schema = self._gateway.schema
+        if not breaking:
+            check_types(deployment, schema)
+        if known is not None:
+            deployment = replace(deployment, id=known.id, created_at=known.created_at)
+        return self._registered(deployment, would_be_services(deployment, schema), new=known is None)
+
+    def _registered(self, deployment: Deployment, services: list[RegisteredService], *, new: bool) -> Response:
+        body = {
+            "id": deployment.id,
+            "services": [service_metadata(service, self._config) for service in services],
+            "min_protocol_version": deployment.min_protocol_version,
+            "max_protocol_version": deployment.max_protocol_version,
+            "sdk_version": deployment.sdk_version,
+        }
+        return json_response(body, 201 if new else 200, {"location": f"deployments/{deployment.id}"})
+
+    # --- updating and removing --------------------------------------------------------------------
+
+    async def _update(self, request: Request) -> Response:
+        before = self._find(request)
+        body = await read_json(request, UpdateBody)
+        if body.arn is not None:
+            raise AdminError(501, _NO_LAMBDA)
+        if before.in_process:
+            raise AdminError(409, f"The deployment '{before.id}' runs in the node's own process and has no address")
+        wanted = before
+        if body.uri is not None:
+            wanted = replace(wanted, uri=str(read_address(body.uri)))
+        if body.additional_headers is not None:
+            wanted = replace(wanted, additional_headers=dict(check_headers(body.additional_headers)))
+        if body.use_http_11 is not None:
+            wanted = replace(wanted, http1=body.use_http_11)
+        found = await self._registration.discovered(wanted)
+        if body.overwrite:
+            wanted = found
+        else:
+            check_similar(before, found)
+            wanted = replace(wanted, duplex=found.duplex)
+        if body.dry_run:
+            return json_response(self._detail(wanted))
+        outcome = await self._gateway.ask_registry(UpdateDeployment(wanted, overwrite=body.overwrite))
+        if isinstance(outcome, Refused):
+            raise AdminError(outcome.code, outcome.message)
+        return json_response(self._detail(self._gateway.schema.deployments[before.id]))
+
+    async def _replace(self, _: Request) -> Response:
+        raise AdminError(405, "PUT deployment is deprecated, use PATCH instead")
+
+    async def _remove(self, request: Request) -> Response:
+        identifier = check_resource_id("deployment", "dp", request.path_params["deployment"])
+        if not read_flag(request, "force"):
+            raise AdminError(501, "a deployment is removed with force=true only: invocations pinned to it cannot go on")
+        outcome = await self._gateway.ask_registry(RemoveDeployment(identifier))
+        if isinstance(outcome, Refused):
+            raise AdminError(outcome.code, outcome.message)
+        return Response(status_code=202)
+
+    # --- what is there ----------------------------------------------------------------------------
+
+    def _find(self, request: Request) -> Deployment:
+        identifier = check_resource_id("deployment", "dp", request.path_params["deployment"])
+        deployment = self._gateway.schema.deployments.get(identifier)
+        if deployment is None:
+            raise AdminError(404, f"The requested deployment '{identifier}' does not exist")
+        return deployment
+
+    def _at(self, uri: str) -> Deployment | None:
+        deployments = self._gateway.schema.deployments.values()
+        return next((one for one in deployments if not one.in_process and one.uri == uri), None)
+
+    def _services_of(self, deployment: Deployment) -> list[RegisteredService]:
+        return deployment_services(deployment, self._gateway.schema)
+
+    def _detail(self, deployment: Deployment) -> dict[str, Any]:
+        return deployment_detail(deployment, self._gateway.schema, self._config)

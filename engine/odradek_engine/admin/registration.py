@@ -1,0 +1,186 @@
+"""Making a deployment known: what may be asked for, and the deployment made of what its endpoint says of itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from odradek.protocol.ids import format_resource_id
+from odradek_engine.admin.errors import AdminError
+from odradek_engine.admin.manifest_rules import BadManifest, check_manifest
+from odradek_engine.config import Config
+from odradek_engine.gateway import Gateway
+from odradek_engine.invoker.remote.address import Address, BadAddress, parse_address
+from odradek_engine.invoker.remote.discovery import Discovered, DiscoveryFailed
+from odradek_engine.model.registry import Deployment, RegisteredService, Schema
+from odradek_engine.schema import protocol_version
+
+BAD_METADATA: Final = "META0005"
+TYPE_CHANGED: Final = "META0006"
+BAD_VERSIONS: Final = "META0012"
+NOT_SIMILAR: Final = "META0016"
+HEADERS_MAX: Final = 100
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_OWN_HEADERS: Final = frozenset(("accept", "connection", "content-length", "content-type", "host", "transfer-encoding"))
+"""Requests have these already."""
+
+
+class Discovery(Protocol):
+    """Asks endpoints what they serve."""
+
+    async def discover(self, address: Address, *, http1: bool, headers: Mapping[str, str]) -> Discovered:
+        """Raises `DiscoveryFailed`."""
+
+
+class RegisterBody(msgspec.Struct, frozen=True):
+    """What a registration asks for."""
+
+    uri: str | None = None
+    arn: str | None = None
+    additional_headers: dict[str, str] | None = None
+    metadata: dict[str, str] | None = None
+    use_http_11: bool = False
+    breaking: bool = False
+    force: bool | None = None
+    dry_run: bool = False
+    auth: dict[str, Any] | None = None
+
+
+class UpdateBody(msgspec.Struct, frozen=True):
+    """What an update asks for; None leaves things as they are."""
+
+    uri: str | None = None
+    arn: str | None = None
+    additional_headers: dict[str, str] | None = None
+    use_http_11: bool | None = None
+    overwrite: bool = False
+    dry_run: bool = False
+
+
+class Registration:
+    """See the module."""
+
+    def __init__(self, gateway: Gateway, config: Config, discovery: Discovery) -> None:
+        self._gateway = gateway
+        self._config = config
+        self._discovery = discovery
+
+    async def discovered(self, deployment: Deployment) -> Deployment:
+        """A deployment with what its endpoint says of itself. Raises `AdminError`."""
+        address = read_address(deployment.uri)
+        headers = check_headers(deployment.additional_headers)
+        try:
+            found = await self._discovery.discover(address, http1=deployment.http1, headers=headers)
+            check_manifest(found.manifest)
+        except DiscoveryFailed as error:
+            raise AdminError(500, str(error), error.code) from None
+        except BadManifest as error:
+            raise AdminError(400, str(error), BAD_METADATA) from None
+        manifest = found.manifest
+        made = msgspec.structs.replace(
+            deployment,
+            sdk_version=found.software,
+            min_protocol_version=manifest.min_protocol_version,
+            max_protocol_version=manifest.max_protocol_version,
+            services=manifest.services,
+            duplex=found.duplex,
+        )
+        self._check_version(made)
+        return made
+
+    def _check_version(self, deployment: Deployment) -> None:
+        spoken = protocol_version(deployment, self._config)
+        if spoken < deployment.min_protocol_version:
+            raise AdminError(
+                500,
+                f"the deployment at {deployment.uri} speaks the service protocol from version "
+                f"{deployment.min_protocol_version} on, and this server up to {spoken}: "
+                "set experimental-enable-protocol-v7",
+                BAD_VERSIONS,
+            )
+
+    def new(self, body: RegisterBody) -> Deployment:
+        """A deployment that nothing is known of but what was asked for."""
+        assert body.uri is not None
+        now = self._gateway.clock.now_ms()
+        return Deployment(
+            id=format_resource_id("dp", now.to_bytes(6, "big") + self._gateway.random_bytes(10)),
+            created_at=now,
+            sdk_version="",
+            min_protocol_version=0,
+            max_protocol_version=0,
+            services=(),
+            in_process=False,
+            uri=str(read_address(body.uri)),
+            http1=body.use_http_11,
+            additional_headers=body.additional_headers or {},
+            metadata=body.metadata or {},
+        )
+
+
+def read_address(uri: str) -> Address:
+    """Raises `AdminError`."""
+    try:
+        return parse_address(uri)
+    except BadAddress as error:
+        raise AdminError(400, str(error)) from None
+
+
+def check_headers(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """The headers, fit to be sent. Raises `AdminError`."""
+    if len(headers) > HEADERS_MAX:
+        raise AdminError(400, f"additional_headers has {len(headers)} headers: at most {HEADERS_MAX} can be sent")
+    for name, value in headers.items():
+        if _HEADER_NAME.fullmatch(name) is None or name.lower() in _OWN_HEADERS:
+            raise AdminError(400, f"additional_headers: '{name}' cannot be sent as a header")
+        if not value.isprintable() or not value.isascii():
+            raise AdminError(400, f"additional_headers: the value of '{name}' has characters that no header can have")
+    return headers
+
+
+def would_be_services(deployment: Deployment, schema: Schema) -> list[RegisteredService]:
+    """The services with the revisions that they would get."""
+    return [
+        RegisteredService(manifest, deployment.id, 1 if known is None else known.revision + 1)
+        for manifest in deployment.services
+        for known in (schema.services.get(manifest.name),)
+    ]
+
+
+def check_types(deployment: Deployment, schema: Schema) -> None:
+    """Raises `AdminError` where a service would become one of another type."""
+    for manifest in deployment.services:
+        known = schema.services.get(manifest.name)
+        if known is not None and known.manifest.ty is not manifest.ty:
+            raise AdminError(
+                409,
+                f"service '{manifest.name}' was a {known.manifest.ty.value}, not a {manifest.ty.value}: "
+                "register it with breaking (--breaking) if nobody needs the old one any more",
+                TYPE_CHANGED,
+            )
+
+
+def check_similar(before: Deployment, after: Deployment) -> None:
+    """Raises `AdminError` where invocations that began before could not go on."""
+    if after.min_protocol_version > before.min_protocol_version or (
+        after.max_protocol_version < before.max_protocol_version
+    ):
+        raise AdminError(
+            409,
+            f"the new address speaks the protocol versions {after.min_protocol_version} to "
+            f"{after.max_protocol_version}, and the old one {before.min_protocol_version} to "
+            f"{before.max_protocol_version}: invocations under way could not go on",
+            NOT_SIMILAR,
+        )
+    found = {service.name: service for service in after.services}
+    for service in before.services:
+        same = found.get(service.name)
+        if same is None or same.ty is not service.ty:
+            raise AdminError(409, f"the new address does not serve '{service.name}' as it was", NOT_SIMILAR)
+        missing = {handler.name for handler in service.handlers} - {handler.name for handler in same.handlers}
+        if missing:
+            names = ", ".join(sorted(missing))
+            raise AdminError(409, f"the new address has no handlers {names} in '{service.name}'", NOT_SIMILAR)
