@@ -16,7 +16,7 @@ from odradek import Application
 from odradek.protocol.codec import CODECS, content_type
 from odradek.protocol.framing import FrameReader
 from odradek.protocol.ids import format_invocation_id
-from odradek.protocol.messages import HandlerMessage, Message, Start
+from odradek.protocol.messages import End, Error, HandlerMessage, Message, Start, Suspension
 
 T = TypeVar("T")
 DEADLINE_S = 10
@@ -45,6 +45,7 @@ class Stream:
     ) -> None:
         self.status = 0
         self.headers: dict[str, str] = {}
+        self.closes_at_the_end = True
         self.body_begun = False
         self.finished = False
         self.frames: list[tuple[int, int, bytes]] = []
@@ -92,7 +93,10 @@ class Stream:
         self.finished = not event.get("more_body", False)
         for frame in self._reader.feed(event["body"]):
             self.frames.append(frame)
-            self._heard.put_nowait(self._codec.decode(frame))  # type: ignore[arg-type]
+            message = self._codec.decode(frame)
+            self._heard.put_nowait(message)  # type: ignore[arg-type]
+            if isinstance(message, End | Suspension | Error) and self.closes_at_the_end:
+                self.close_input()
 
     # --- the engine's part ---
 

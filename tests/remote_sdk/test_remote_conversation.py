@@ -28,6 +28,7 @@ from odradek.protocol.messages import (
     SleepCompletion,
     Suspension,
 )
+from odradek.remote import conversation
 from odradek.serde import BytesSerde
 
 VERSIONS = (5, 6, 7)
@@ -135,6 +136,34 @@ def test_answers_while_the_engine_has_said_nothing_yet() -> None:
             await until(lambda: stream.status == 200)
             await until(lambda: stream.body_begun)
             assert stream.frames == []
+
+    run(test)
+
+
+def test_the_answer_ends_after_the_request() -> None:
+    async def test() -> None:
+        async with Stream(app, "Svc/greet") as stream:
+            stream.closes_at_the_end = False
+            stream.say(start(), INPUT)
+            assert await stream.hear() == OutputCommand(b'"Hello Ada"')
+            assert await stream.hear() == End()
+            await settle()
+            assert not stream.finished
+            stream.say(SleepCompletion(1))
+            stream.close_input()
+            await until(lambda: stream.finished)
+
+    run(test)
+
+
+def test_the_answer_ends_though_the_engine_never_closes_its_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversation, "ENGINE_CLOSES_WITHIN_SECONDS", 0.01)
+
+    async def test() -> None:
+        async with Stream(app, "Svc/greet") as stream:
+            stream.closes_at_the_end = False
+            stream.say(start(), INPUT)
+            await until(lambda: stream.finished)
 
     run(test)
 

@@ -7,7 +7,6 @@ import contextlib
 import gc
 import logging
 import signal
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -79,11 +78,6 @@ def _spare_the_collector() -> None:
     gc.set_threshold(100_000, 50, 100)
 
 
-def _keep_the_loop_responsive() -> None:
-    """Has other threads (queries, blocking steps) give the loop its turn after half a millisecond, not five."""
-    sys.setswitchinterval(0.0005)
-
-
 async def _serve(config: Config, applications: Sequence[Application]) -> int:
     loop = asyncio.get_running_loop()
     stopped: asyncio.Future[Exception | None] = loop.create_future()
@@ -103,7 +97,6 @@ async def _serve(config: Config, applications: Sequence[Application]) -> int:
         closing.push_async_callback(doors.close)
         await doors.open()
         _spare_the_collector()
-        _keep_the_loop_responsive()
         watchdog.start()
         closing.callback(watchdog.stop)
         _log.info("node %s is ready", config.node_name)

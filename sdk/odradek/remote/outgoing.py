@@ -54,11 +54,6 @@ class Outgoing:
         self._lost = False
         self._reader: asyncio.Future[None] | None = None
 
-    @property
-    def closed(self) -> bool:
-        """True once the last message is here: nothing is taken any more."""
-        return self._closed
-
     def send(self, messages: Sequence[HandlerMessage]) -> None:
         """Takes all messages of one synchronous stretch of the handler. Never blocks."""
         if self._closed:
@@ -107,7 +102,7 @@ class Outgoing:
             self._reader.set_result(None)
 
     async def transmit(self, send: Send) -> None:
-        """Sends until the last message is out. Raises `Disconnected`."""
+        """Sends until the last message is out; the response goes on. Raises `Disconnected`."""
         accepting = asyncio.get_running_loop().call_later(ACCEPT_WITHIN_SECONDS, self._put, [b""])
         try:
             while not self._sent:

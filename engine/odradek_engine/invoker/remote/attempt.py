@@ -177,7 +177,7 @@ class RemoteAttempt:
 
     def abort(self) -> None:
         """Breaks the request off."""
-        self._leave(Stream.reset)
+        self._leave()
 
     def _carried(self, message: EngineMessage) -> Message:
         """An acknowledged run result as its proposal asked for it: by its id alone, or as the whole completion."""
@@ -324,7 +324,7 @@ class RemoteAttempt:
         else:
             self._engine.heard()
         if messages and isinstance(messages[-1], _LAST):
-            self._leave(Stream.finish)
+            self._leave(heard_out=True)
         elif self._stream is not None:
             self._stream.consumed(count)
 
@@ -343,10 +343,10 @@ class RemoteAttempt:
         self, failure: AttemptFailure, delay_ms: int | None = None, behavior: ErrorBehavior = ErrorBehavior.RETRY
     ) -> None:
         if self.state is not State.OVER:
-            self._leave(Stream.reset)
+            self._leave()
             self._engine.fail(failure, delay_ms, behavior)
 
-    def _leave(self, part: Callable[[Stream], None]) -> None:
+    def _leave(self, *, heard_out: bool = False) -> None:
         """Lets the request go, and everything that was kept for it."""
         self.state = State.OVER
         stream, self._stream = self._stream, None
@@ -354,8 +354,10 @@ class RemoteAttempt:
         self._outgoing.clear()
         self._opening = []
         self._proposals.clear()
-        if stream is not None:
-            part(stream)
+        if stream is not None and heard_out:
+            stream.finish()
+        elif stream is not None:
+            stream.reset()
         if reservation is not None:
             reservation.cancel()
 
