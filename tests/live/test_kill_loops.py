@@ -8,8 +8,8 @@ import uuid
 from pathlib import Path
 
 import pytest
-
 from bank_clients import BankClients, check_recorder
+
 from live_node import LiveNode, live_node
 
 APP = Path(__file__).parent / "bank_app.py"

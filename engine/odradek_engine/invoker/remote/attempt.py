@@ -54,7 +54,7 @@ REFUSALS_MAX: Final = 5
 _OK: Final = 200
 _LAST: Final = (End, Suspension, Error)
 _COMMANDS: Final = frozenset(get_args(Command))
-_FROM_HANDLER: Final = frozenset(get_args(HandlerMessage)) - {InputCommand}
+_FROM_HANDLER: Final = frozenset(get_args(HandlerMessage)) - {InputCommand, CommandAck}
 
 
 class State(Enum):

@@ -22,7 +22,7 @@ from h2.events import (
 )
 from h2.events import Event as Http2Event
 from h2.exceptions import H2Error
-from h2.settings import SettingCodes
+from h2.settings import SettingCodes, Settings
 from hyperframe.frame import Frame, GoAwayFrame
 
 from odradek_engine.invoker.remote.http2_codec import (
@@ -51,6 +51,9 @@ _SETTINGS: Final[dict[SettingCodes | int, int]] = {
     SettingCodes.MAX_HEADER_LIST_SIZE: HEADER_BYTES_MAX,
 }
 _FIRST_WINDOW: Final = 65_535
+_FRAME_HEADER_BYTES: Final = 9
+_FRAME_TYPE_AT: Final = 3
+_SETTINGS_FRAME: Final = 4
 _PING: Final = b"odradek?"
 
 
@@ -82,7 +85,7 @@ class H2Codec:
 
     def __init__(self) -> None:
         self._connection = _PatientConnection(_CONFIGURATION)
-        self._connection.local_settings.update(_SETTINGS)
+        self._connection.local_settings = Settings(client=True, initial_values=_SETTINGS)
         self._connection.initiate_connection()
         self._connection.increment_flow_control_window(CONNECTION_WINDOW_BYTES - _FIRST_WINDOW)
         self.streams_max = STREAMS_UNTIL_KNOWN
@@ -92,6 +95,8 @@ class H2Codec:
         """Streams whose response is not complete."""
         self._leaving = False
         self._closed = False
+        self._first_bytes: bytes | None = b""
+        """Until it is known whether the other side begins as it must."""
 
     @property
     def finished(self) -> bool:
@@ -100,6 +105,8 @@ class H2Codec:
 
     def receive(self, data: bytes) -> list[Event]:
         """See `Http2Codec`."""
+        if self._first_bytes is not None:
+            self._check_beginning(data)
         found: list[Event] = []
         try:
             for event in self._connection.receive_data(data):
@@ -110,6 +117,16 @@ class H2Codec:
             self._closed = True
             raise ConnectionBroken(str(error) or type(error).__name__) from error
         return found
+
+    def _check_beginning(self, data: bytes) -> None:
+        """The first frame must be SETTINGS; the library would wait for the end of anything else."""
+        assert self._first_bytes is not None
+        self._first_bytes += data[:_FRAME_HEADER_BYTES]
+        if len(self._first_bytes) >= _FRAME_TYPE_AT + 1:
+            if self._first_bytes[_FRAME_TYPE_AT] != _SETTINGS_FRAME or self._first_bytes[0]:
+                self._closed = True
+                raise ConnectionBroken("its first frame is not SETTINGS")
+            self._first_bytes = None
 
     def output(self) -> bytes:
         """See `Http2Codec`."""
