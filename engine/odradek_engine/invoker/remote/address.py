@@ -35,6 +35,10 @@ class Address(NamedTuple):
         return f"{self.scheme}://{self.authority}{self.base_path}/"
 
 
+def _is_plain(uri: str) -> bool:
+    return uri.isascii() and uri.isprintable() and " " not in uri
+
+
 def parse_address(uri: str) -> Address:
     """Raises `BadAddress` unless `uri` is an absolute `http` or `https` one without user, query or fragment."""
     try:
@@ -46,6 +50,6 @@ def parse_address(uri: str) -> Address:
         raise BadAddress(f"The provided uri {uri} is not absolute, only absolute URIs can be used.")
     if parts.scheme not in _PORTS:
         raise BadAddress(f"The provided uri {uri} is neither http nor https.")
-    if parts.username is not None or parts.query or parts.fragment or not uri.isascii() or not uri.isprintable():
+    if parts.username is not None or parts.query or parts.fragment or not _is_plain(uri):
         raise BadAddress(f"The provided uri {uri} has more than scheme, host, port and path.")
     return Address(parts.scheme, parts.hostname, port or _PORTS[parts.scheme], parts.path.rstrip("/"))

@@ -74,7 +74,7 @@ class ConnectionPool:
         self._address = address
         self._kind = kind
         self._connections: list[Connection] = []
-        self._connecting: set[asyncio.Task[None]] = set()
+        self._connecting: set[asyncio.Task[Connection | None]] = set()
         self._waiting: deque[WaitingRequest] = deque()
         self._closed = False
 
@@ -117,9 +117,21 @@ class ConnectionPool:
         ):
             task = asyncio.get_running_loop().create_task(self._connect())
             self._connecting.add(task)
-            task.add_done_callback(self._connecting.discard)
+            task.add_done_callback(self._connected)
 
-    async def _connect(self) -> None:
+    def _connected(self, task: asyncio.Task[Connection | None]) -> None:
+        """An attempt to connect is over, and was given up if it has no connection."""
+        self._connecting.discard(task)
+        connection = None if task.cancelled() else task.result()
+        if connection is None:
+            return
+        if connection.open:
+            self._connections.append(connection)
+            self._serve_waiting(connection)
+        else:
+            self._give_up("it closed the connection at once")
+
+    async def _connect(self) -> Connection | None:
         address, kind = self._address, self._kind
         connection = kind.make(self._changed)
         try:
@@ -129,17 +141,16 @@ class ConnectionPool:
                 )
         except TimeoutError:
             self._give_up(f"it did not accept a connection within {kind.connect_seconds:g} s")
-            return
+            return None
         except OSError as error:
             self._give_up(str(error) or type(error).__name__)
-            return
+            return None
         tls = transport.get_extra_info("ssl_object")
         if tls is not None and kind.alpn is not None and tls.selected_alpn_protocol() != kind.alpn:
             connection.close()
             self._give_up(NO_HTTP2)
-            return
-        self._connections.append(connection)
-        self._serve_waiting(connection)
+            return None
+        return connection
 
     def _give_up(self, reason: str) -> None:
         """No connection can be had now; those that are there may have room again."""
