@@ -153,10 +153,10 @@ class Handler:
         self.delivered: list[EngineMessage] = []
         self.input_open = True
         self.aborted = False
-        self._engine = engine
+        self.engine: Any = engine
 
     def say(self, *messages: HandlerMessage) -> None:
-        self._engine.send(messages)
+        self.engine.send(messages)
 
     def deliver(self, messages: Sequence[EngineMessage]) -> None:
         self.delivered += messages

@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, cast
 
 import pytest
+from msgspec.structs import replace
 from partition_node import HandClock, Handler, Handlers, until
 
 from machine_world import HANDLERS, INPUT, World, add, service
@@ -18,7 +19,7 @@ from odradek_engine.invoker.attempts import Attempts
 from odradek_engine.model.commands import AnyCommand, BeginAttempt, FailAttempt, HandlerMessages
 from odradek_engine.model.effects import Deliver, StartAttempt
 from odradek_engine.model.registry import Schema
-from odradek_engine.model.rows import Invocation
+from odradek_engine.model.rows import AttemptFailure, Invocation
 
 DONE = (m.OutputCommand(b"out"), m.End())
 
@@ -298,5 +299,69 @@ class TestSilence:
                     desk.attempts.deliver(invocation.id, Deliver(invocation.id, 1, (message,)))
                 await asyncio.sleep(0.005)
             assert handler.input_open
+
+        run(test)
+
+
+class TestRemoteHandlers:
+    """What a handler's side may report that is reached through a transport."""
+
+    def begun(self, desk: Desk, deployment: str = "dp_1") -> Invocation:
+        invocation = desk.world.invocation(service())
+        desk.attempts.start(2, StartAttempt(invocation, 3, (INPUT,), {}, False, 0, 0, deployment, 6))
+        return invocation
+
+    def test_it_may_fail_on_its_own(self) -> None:
+        async def test() -> None:
+            desk = Desk(limit=1)
+            invocation = self.begun(desk)
+            waiting = desk.begin(partition=1)
+            engine = desk.handler(invocation).engine
+            failure = AttemptFailure(500, "gone", "RT0010")
+            for _ in range(2):
+                engine.fail(failure, 3000, m.ErrorBehavior.PAUSE)
+            assert desk.asked == [
+                (1, BeginAttempt(waiting.id, 1)),
+                (2, FailAttempt(invocation.id, 3, failure, 3000, m.ErrorBehavior.PAUSE)),
+            ]
+
+        run(test)
+
+    def test_a_sign_of_life_is_no_silence(self) -> None:
+        async def test() -> None:
+            desk = Desk()
+            handler = desk.handler(self.begun(desk))
+            for _ in range(3):
+                desk.clock.ms += 59_999
+                handler.engine.heard()
+                await asyncio.sleep(0.005)
+            assert handler.input_open
+            handler.say(*DONE)
+            handler.engine.heard()
+            assert desk.attempts.live_count == 0
+
+        run(test)
+
+    @pytest.mark.parametrize("deployment", ["", "dp_1"])
+    def test_without_an_inactivity_timeout_it_is_asked_to_suspend_at_once(self, deployment: str) -> None:
+        async def test() -> None:
+            desk = Desk()
+            key = ("Greeter", "greet")
+            desk.schema = Schema({}, {key: replace(desk.schema.handlers[key], inactivity_timeout=0)}, {})
+            handler = desk.handler(self.begun(desk, deployment))
+            assert handler.input_open == (deployment == "")
+            await until(lambda: not handler.input_open)
+
+        run(test)
+
+    def test_a_deployment_that_is_gone_fails_the_attempt(self) -> None:
+        async def test() -> None:
+            desk = Desk()
+            desk.served = False
+            self.begun(desk)
+            ((partition, failed),) = desk.asked
+            assert isinstance(failed, FailAttempt)
+            assert (partition, failed.failure.error_code) == (2, "RT0011")
+            assert "dp_1" in failed.failure.message
 
         run(test)

@@ -45,7 +45,7 @@ from odradek_engine.invoker.remote.http2_codec import (
 )
 
 _CONFIGURATION: Final = H2Configuration(client_side=True, header_encoding=None)
-_SETTINGS: Final[dict[SettingCodes | int, int]] = {
+_SETTINGS: Final[dict[SettingCodes, int]] = {
     SettingCodes.INITIAL_WINDOW_SIZE: STREAM_WINDOW_BYTES,
     SettingCodes.ENABLE_PUSH: 0,
     SettingCodes.MAX_HEADER_LIST_SIZE: HEADER_BYTES_MAX,
