@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 import time
@@ -278,7 +279,11 @@ def test_the_plugin_brings_a_fixture(tmp_path: Path) -> None:
     )
     options = ["-q", "-p", "no:cacheprovider", "-p", "odradek.testing.pytest_plugin", f"--rootdir={tmp_path}"]
     run = subprocess.run(
-        [sys.executable, "-m", "pytest", *options, str(tmp_path)], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "pytest", *options, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},  # else an installed one would be there twice
     )
     assert "1 passed" in run.stdout, run.stdout + run.stderr
 

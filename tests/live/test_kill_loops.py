@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from bank_clients import BankClients, check_recorder
 
-from live_node import LiveNode, live_node
+from live_node import LiveNode, live_node, wait_until
 
 APP = Path(__file__).parent / "bank_app.py"
 ACCOUNTS = 20
@@ -66,7 +66,7 @@ def test_waits_go_on_after_kills(tmp_path: Path) -> None:
         calling = node.send("Waits", "call_through", 1200)
         waiting = node.send("Waits", "hold", "door")
         node.restart()
-        awakeable = node.call("Doors", "door", "wait_for_awakeable", None)
+        awakeable = wait_until(lambda: node.call("Doors", "door", "noted", None), "an awakeable is noted")
         node.restart()
         node.resolve_awakeable(awakeable, "open sesame")
         assert node.attach(waiting) == "open sesame"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Sequence
-from typing import cast
+from typing import Any, cast
 
 from machine_world import NOW, RETRY
 from machine_world import World as MachineWorld
