@@ -17,8 +17,11 @@ BROKERS ?=
 # Further arguments of pytest: make unit ARGS='-k timers -x'
 ARGS ?=
 
+# Where the official SDKs of other languages are installed for their tests.
+SDKS := .cache/sdks
+
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint fmt types unit contract live test-oracle bench clean
+.PHONY: help setup demo test lint fmt types unit contract live test-oracle test-sdks bench clean
 
 help:  ## List the verbs
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,6 +70,19 @@ test-oracle: setup $(RESTATE)  ## Our SDK under the real Restate server, which n
 $(RESTATE):
 	npm install --prefix .cache/restate --ignore-scripts --no-audit --no-fund --loglevel=error \
 		@restatedev/restate-server@$(RESTATE_VERSION)
+	@touch $@
+
+test-sdks: setup $(SDKS)/python/.installed $(SDKS)/typescript/.installed  ## The official SDKs, which pip and npm fetch
+	ODRADEK_REQUIRE_SDKS=1 $(PY) -m pytest tests/sdks -m sdks $(ARGS)
+
+$(SDKS)/python/.installed: tests/sdks/python/requirements.txt
+	$(PYTHON) -m venv $(SDKS)/python
+	$(SDKS)/python/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+$(SDKS)/typescript/.installed: tests/sdks/typescript/package.json
+	mkdir -p $(SDKS)/typescript && cp $< $(SDKS)/typescript
+	npm install --prefix $(SDKS)/typescript --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 bench: setup  ## Measure, and print ratios (BROKERS=host:port, PEERS=1: the peers too, SOAK=1: a million calls)

@@ -1,0 +1,143 @@
+"""What users do with handlers, done by the official SDKs as they are, over each way of speaking to them."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from sdk_node import SdkNode
+
+from live_node import Refused, wait_until
+
+pytestmark = [pytest.mark.sdks, pytest.mark.live]
+
+MIB = 1024 * 1024
+
+
+def test_it_is_registered_as_what_it_is(remote: SdkNode) -> None:
+    software = {"python": "restate-sdk-python/", "typescript": "restate-sdk-typescript/"}
+    assert remote.deployment["sdk_version"].startswith(software[remote.variant.sdk])
+    assert (remote.deployment["min_protocol_version"], remote.deployment["max_protocol_version"]) == (5, 7)
+    (listed,) = remote.node.request("GET", f"{remote.node.admin_url}/deployments").json()["deployments"]
+    assert listed["id"] == remote.deployment["id"]
+    duplex = remote.variant.mode == "duplex"
+    assert listed["protocol_type"] == ("BidiStream" if duplex else "RequestResponse")
+
+
+def test_a_call(remote: SdkNode) -> None:
+    assert remote.node.call("Greeter", "greet", "Ada") == "Hello Ada"
+
+
+def test_where_it_ran_is_known(remote: SdkNode) -> None:
+    invocation = remote.node.send("Greeter", "greet", "Ada")
+    remote.node.attach(invocation)
+    row = remote.status(invocation)
+    assert row["pinned_deployment_id"] == row["last_attempt_deployment_id"] == remote.deployment["id"]
+    assert row["pinned_service_protocol_version"] == remote.variant.version
+
+
+def test_a_large_payload_passes_both_ways(remote: SdkNode) -> None:
+    import httpx
+
+    payload = bytes(range(256)) * (8 * MIB // 256)
+    headers = {"content-type": "application/octet-stream"}
+    answer = httpx.post(f"{remote.node.ingress_url}/Greeter/echo", content=payload, headers=headers, timeout=60)
+    assert answer.status_code == 200
+    assert answer.content == payload
+
+
+def test_run_blocks(remote: SdkNode) -> None:
+    assert remote.node.call("Greeter", "steps", 9) == [number * 2 for number in range(9)]
+
+
+def test_state(remote: SdkNode) -> None:
+    key = remote.fresh()
+    assert [remote.node.call("Counter", key, "add", number) for number in (1, 2, 3)] == [1, 3, 6]
+    assert remote.node.state("Counter", key) == {"total": 6}
+    remote.node.call("Counter", key, "clear", None)
+    assert remote.node.state("Counter", key) == {}
+    assert remote.node.call("Counter", key, "add", 5) == 5
+
+
+def test_calls_and_sends_to_one_object_keep_their_order(remote: SdkNode) -> None:
+    assert remote.node.call("Greeter", "count_up", remote.fresh()) == 16
+
+
+def test_a_sleep_that_suspends(remote: SdkNode) -> None:
+    began = time.monotonic()
+    invocation = remote.node.send("Greeter", "nap", 1500)
+    wait_until(lambda: remote.status(invocation)["status"] == "suspended", "the handler suspends")
+    assert remote.node.attach(invocation) == "rested"
+    assert time.monotonic() - began >= 1.5
+
+
+def test_an_awakeable(remote: SdkNode) -> None:
+    key = remote.fresh()
+    invocation = remote.node.send("Greeter", "wait_for", key)
+    identifier = wait_until(lambda: remote.node.call("Notes", key, "get", None), "the awakeable's id")
+    remote.node.resolve_awakeable(identifier, "here")
+    assert remote.node.attach(invocation) == "here"
+
+
+def test_a_rejected_awakeable(remote: SdkNode) -> None:
+    key = remote.fresh()
+    invocation = remote.node.send("Greeter", "wait_for", key)
+    identifier = wait_until(lambda: remote.node.call("Notes", key, "get", None), "the awakeable's id")
+    remote.node.reject_awakeable(identifier, "not today")
+    with pytest.raises(Refused) as refused:
+        remote.node.attach(invocation)
+    assert (refused.value.status, refused.value.body["message"]) == (500, "not today")
+
+
+def test_a_workflow_with_a_promise(remote: SdkNode) -> None:
+    key = remote.fresh()
+    invocation = remote.node.send("Payment", key, "run", 5)
+    wait_until(lambda: remote.node.state("Payment", key) == {"status": "waiting"}, "the workflow waits")
+    remote.node.call("Payment", key, "decide", "approved")
+    assert remote.node.attach(invocation) == "5 approved"
+    with pytest.raises(Refused) as refused:
+        remote.node.call("Payment", key, "run", 6)
+    assert refused.value.status == 409
+
+
+def test_a_terminal_error(remote: SdkNode) -> None:
+    with pytest.raises(Refused) as refused:
+        remote.node.call("Greeter", "fail", "no tea")
+    assert (refused.value.status, refused.value.body["message"]) == (418, "no tea")
+
+
+def test_a_run_block_that_succeeds_in_the_end(remote: SdkNode) -> None:
+    assert remote.node.call("Greeter", "flaky", remote.fresh()) == 3
+
+
+def test_a_run_block_that_never_does(remote: SdkNode) -> None:
+    assert "never" in remote.node.call("Greeter", "hopeless", None)
+
+
+def test_a_race(remote: SdkNode) -> None:
+    assert remote.node.call("Greeter", "first_of", None) == "Hello race"
+
+
+def test_cancellation_with_compensation(remote: SdkNode) -> None:
+    key = remote.fresh()
+    invocation = remote.node.send("Greeter", "undo", key)
+    wait_until(lambda: remote.node.call("Notes", key, "get", None) == "done", "the handler has done its work")
+    remote.node.request("PATCH", f"{remote.node.admin_url}/invocations/{invocation}/cancel")
+    with pytest.raises(Refused) as refused:
+        remote.node.attach(invocation)
+    assert refused.value.status == 409
+    assert remote.node.call("Notes", key, "get", None) == "undone"
+
+
+def test_a_kill(remote: SdkNode) -> None:
+    invocation = remote.node.send("Greeter", "nap", 3_600_000)
+    wait_until(lambda: remote.status(invocation)["status"] in ("running", "suspended"), "the handler runs")
+    remote.node.request("PATCH", f"{remote.node.admin_url}/invocations/{invocation}/kill")
+    with pytest.raises(Refused) as refused:
+        remote.node.attach(invocation)
+    assert refused.value.status == 409
+
+
+def test_many_at_once(remote: SdkNode) -> None:
+    invocations = [remote.node.send("Greeter", "greet", f"{number}") for number in range(300)]
+    assert [remote.node.attach(each) for each in invocations] == [f"Hello {number}" for number in range(300)]
