@@ -73,7 +73,7 @@ class SdkEndpoint:
     def _command(self) -> list[str]:
         if self._variant.sdk == "python":
             hypercorn = str(SDKS / "python" / "bin" / "hypercorn")
-            return [hypercorn, "app:app", "--bind", f"127.0.0.1:{self._port}", "--error-logfile", "-"]
+            return [hypercorn, "app:app", "--workers", "0", "--bind", f"127.0.0.1:{self._port}", "--error-logfile", "-"]
         return ["node", "app.mjs"]
 
     def _listens(self) -> bool:
