@@ -43,6 +43,11 @@ async def ask(ctx: odradek.ObjectContext) -> str:
     return said
 
 
+@account.handler()
+async def wait_for_word(ctx: odradek.ObjectContext) -> str:
+    return await ctx.signal("word", type_hint=str)
+
+
 @account.handler(kind="shared")
 async def read(ctx: odradek.ObjectSharedContext) -> int | None:
     return await ctx.get("balance", type_hint=int)

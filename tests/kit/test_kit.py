@@ -87,6 +87,32 @@ def test_awakeables_are_completed_from_outside(engine: testing.Engine) -> None:
         engine.resolve_awakeable("question", "yes")
 
 
+def test_signals_are_sent_from_outside(engine: testing.Engine) -> None:
+    resolved, rejected = (engine.send(programs.wait_for_word, key=key) for key in ("ada", "bob"))
+    engine.resolve_signal(resolved.id, "another", "no")
+    assert not resolved.done
+    engine.resolve_signal(resolved.id, "word", "yes")
+    engine.reject_signal(rejected.id, "word", "no", 418)
+    assert resolved.result() == "yes"
+    with pytest.raises(odradek.TerminalError, match="no") as caught:
+        rejected.result()
+    assert caught.value.status_code == 418
+    with pytest.raises(odradek.TerminalError, match="no such invocation"):
+        engine.resolve_signal(resolved.id, "word", "again")
+    with pytest.raises(ValueError, match="is not an invocation's id"):
+        engine.resolve_signal("ada", "word", "yes")
+
+
+def test_a_workflows_promise_is_completed_by_its_handler(engine: testing.Engine) -> None:
+    begun = engine.send(programs.sign_up, "ada@home", key="ada")
+    assert not begun.done
+    engine.call(programs.confirm, "link", key="ada")
+    assert begun.done
+    with pytest.raises(odradek.TerminalError, match="promise was already completed"):
+        engine.call(programs.confirm, "link", key="ada")
+    assert begun.result() == "ada@home confirmed by link"
+
+
 def test_terminal_errors_come_with_their_code(engine: testing.Engine) -> None:
     with pytest.raises(odradek.TerminalError, match="sold out") as caught:
         engine.call(programs.refuse)

@@ -153,6 +153,13 @@ class MemoryBackend:
             invocation, signal = parse_awakeable_id(awakeable_id)
         except MalformedId:
             raise ValueError(f"{awakeable_id!r} is not an awakeable's id") from None
+        self._signal(invocation, signal, value, failure)
+
+    def signal(self, invocation_id: str, name: str, value: bytes, failure: Failure | None) -> None:
+        """See `Backend`."""
+        self._signal(_parse(invocation_id), name, value, failure)
+
+    def _signal(self, invocation: bytes, signal: int | str, value: bytes, failure: Failure | None) -> None:
         result = SignalNotification(signal, value if failure is None else None, failure)
         self._tell(Signal(invocation, result))
 

@@ -76,6 +76,9 @@ class Backend(Protocol):
     def complete_awakeable(self, awakeable_id: str, value: bytes, failure: Failure | None) -> None:
         """Completes an awakeable."""
 
+    def signal(self, invocation_id: str, name: str, value: bytes, failure: Failure | None) -> None:
+        """Sends a named signal. Raises `TerminalError` if there is no such invocation under way."""
+
     def advance(self, seconds: float) -> None:
         """Lets time pass; 0: lets happen what is due now."""
 

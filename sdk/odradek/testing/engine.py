@@ -227,6 +227,17 @@ class Engine:
         """Fails the awakeable with this id: who waits for it gets a `TerminalError`."""
         self.backend.complete_awakeable(awakeable_id, b"", Failure(code, message))
 
+    def resolve_signal(self, invocation_id: str, name: str, value: Any = None, serde: Serde[Any] = _DEFAULT) -> None:
+        """Sends a named signal to an invocation, as `ctx.resolve_signal` does from another one.
+
+        Raises `ValueError` for what is no invocation's id, `TerminalError` (404) for one that is not under way.
+        """
+        self.backend.signal(invocation_id, name, serde.serialize(value), None)
+
+    def reject_signal(self, invocation_id: str, name: str, message: str, code: int = 500) -> None:
+        """Sends a named signal that fails: who waits for it gets a `TerminalError`."""
+        self.backend.signal(invocation_id, name, b"", Failure(code, message))
+
     # --- time -------------------------------------------------------------------------------------
 
     @property
