@@ -21,7 +21,7 @@ ARGS ?=
 SDKS := .cache/sdks
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint fmt types unit contract live test-oracle test-sdks bench clean
+.PHONY: help setup demo test lint fmt types unit contract live rows test-oracle test-sdks bench clean
 
 help:  ## List the verbs
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ contract: setup  ## What every adapter of a port must keep
 
 live: setup  ## Real processes, killed under load
 	$(PY) -m pytest tests/live $(ARGS)
+
+rows: setup  ## Print docs/features.md, row by row, with the results of the tests that name them
+	$(PY) -m pytest --rows $(ARGS)
 
 test-oracle: setup $(RESTATE)  ## Our SDK under the real Restate server, which npm fetches
 	$(PY) -m pytest tests/remote_sdk -m oracle $(ARGS)

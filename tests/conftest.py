@@ -13,6 +13,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from kafka_broker import BrokerUnavailable, missing_tools, running_broker
 
+pytest_plugins = ("row_report",)
+
 
 @pytest.fixture(scope="session")
 def kafka_bootstrap() -> Iterator[str]:

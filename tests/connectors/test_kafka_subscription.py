@@ -109,6 +109,7 @@ def status(subscriptions: Subscriptions) -> str:
     return report.status
 
 
+@pytest.mark.row("K3", "K8")
 def test_every_record_is_taken_once_across_a_restart(play: Play) -> None:
     async def scenario(foreign: Foreign) -> None:
         for partition in range(SOURCE_PARTITIONS):
@@ -176,6 +177,7 @@ def test_aborted_transactions_are_not_seen_and_lag_comes_to_nothing(play: Play) 
     play(scenario)
 
 
+@pytest.mark.row("K8")
 def test_two_nodes_share_the_partitions_and_take_over_from_each_other(play: Play) -> None:
     async def scenario(foreign: Foreign) -> None:
         row = await foreign.subscribe()

@@ -90,6 +90,7 @@ def in_order_per_key(taken: list[Ingest]) -> bool:
     return True
 
 
+@pytest.mark.row("K6")
 def test_every_record_is_taken_once_and_in_order_per_key(tmp_path: Path) -> None:
     async def scenario(bench: Bench) -> None:
         for partition in range(SOURCE_PARTITIONS):
@@ -107,6 +108,7 @@ def test_every_record_is_taken_once_and_in_order_per_key(tmp_path: Path) -> None
     on_bench(tmp_path, scenario)
 
 
+@pytest.mark.row("K7")
 def test_a_record_becomes_an_invocation_with_its_metadata(tmp_path: Path) -> None:
     async def scenario(bench: Bench) -> None:
         await bench.log.append("payments", 1, [NewRecord(b'{"a":1}', b"k?>", (("dropped", b"x"),), 1_234)])
@@ -138,6 +140,7 @@ def test_a_record_becomes_an_invocation_with_its_metadata(tmp_path: Path) -> Non
     on_bench(tmp_path, scenario)
 
 
+@pytest.mark.row("K10")
 def test_a_key_that_is_not_utf8_fails_visibly_and_blocks_nothing(tmp_path: Path) -> None:
     async def scenario(bench: Bench) -> None:
         bad_key = b"\xff\xfe"
@@ -205,6 +208,7 @@ def test_a_clean_stop_commits_what_was_taken_and_the_next_start_repeats_nothing(
     on_bench(tmp_path, scenario)
 
 
+@pytest.mark.row("K8")
 def test_after_a_kill_records_are_repeated_and_none_is_taken_twice(tmp_path: Path) -> None:
     async def produce(directory: Path) -> str:
         log = await open_embedded_log(directory)
@@ -350,6 +354,7 @@ def test_another_topic_of_the_same_name_and_a_missing_one_are_reported(tmp_path:
     on_bench(tmp_path, scenario)
 
 
+@pytest.mark.row("K11")
 def test_a_deleted_subscription_is_read_no_more_and_others_go_on(tmp_path: Path) -> None:
     async def scenario(bench: Bench) -> None:
         bench.gateway.subscriptions["sub_2"] = subscription(bench.topic_id, name="sub_2")

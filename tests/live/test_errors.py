@@ -58,6 +58,7 @@ def wait_for_status(node: LiveNode, invocation: str, status: str) -> None:
     wait_until(lambda: standing(node, invocation).get("status") == status, f"{invocation} {status}")
 
 
+@pytest.mark.row("H5", "H6", "E5", "F1")
 def test_a_terminal_error_travels_with_its_metadata(node: LiveNode) -> None:
     expected = {"code": 418, "message": "no tea", "source": "invocation", "metadata": {"shelf": "3"}}
     assert refusal(node, "Errors", "refuse", "no tea") == (418, expected)
@@ -65,6 +66,7 @@ def test_a_terminal_error_travels_with_its_metadata(node: LiveNode) -> None:
     assert node.call("Errors", "refuse_in_step", "no tea") == "418 no tea {'shelf': '4'}"
 
 
+@pytest.mark.row("H3", "H4")
 def test_the_last_attempt_kills(node: LiveNode, recorder: Path) -> None:
     status, body = refusal(node, "Errors", "give_up", "giving up")
     assert (status, body["code"], body["source"]) == (500, 500, "invocation")
@@ -73,6 +75,7 @@ def test_the_last_attempt_kills(node: LiveNode, recorder: Path) -> None:
     assert recorder.read_text().splitlines().count("giving up") == 3
 
 
+@pytest.mark.row("H11", "I7")
 def test_the_last_attempt_pauses(node: LiveNode) -> None:
     invocation = node.send("Errors", "stop_at_two", "stopping")
     wait_for_status(node, invocation, "paused")
@@ -86,6 +89,7 @@ def test_delays_of_the_handler_are_not_counted(node: LiveNode) -> None:
     assert node.call("Errors", "ask_for_time", "asking") == 5
 
 
+@pytest.mark.row("I3")
 def test_cancelling_cascades_and_is_undone(node: LiveNode, recorder: Path) -> None:
     invocation = node.send("Trips", "ada", "travel", "grand")
     wait_until(lambda: node.state("Trips", "ada").get("stage") == "staying", "the stay")
@@ -99,6 +103,7 @@ def test_cancelling_cascades_and_is_undone(node: LiveNode, recorder: Path) -> No
     assert [line for line in recorder.read_text().splitlines() if "grand" in line] == ["book grand", "undo grand"]
 
 
+@pytest.mark.row("I5")
 def test_killing_ends_children_too(node: LiveNode, recorder: Path) -> None:
     invocation = node.send("Trips", "eve", "travel", "ritz")
     wait_until(lambda: node.state("Trips", "eve").get("stage") == "staying", "the stay")
@@ -113,6 +118,7 @@ def test_killing_ends_children_too(node: LiveNode, recorder: Path) -> None:
     assert "undo ritz" not in recorder.read_text()
 
 
+@pytest.mark.row("E12")
 def test_changed_code_pauses_at_once(tmp_path: Path) -> None:
     app = tmp_path / "changing_app.py"
     app.write_text(CHANGING_APP.format(step="before"))

@@ -39,6 +39,7 @@ def kill_loop(node: LiveNode, recorder: Path, seed: int) -> None:
     assert check_recorder(recorder) >= 3 * clients.answered
 
 
+@pytest.mark.row("E14")
 @pytest.mark.live
 def test_embedded_log_survives_kills(tmp_path: Path) -> None:
     recorder = tmp_path / "recorder"
@@ -56,6 +57,7 @@ def test_kafka_log_survives_kills(tmp_path: Path, kafka_bootstrap: str) -> None:
         kill_loop(node, recorder, seed=2)
 
 
+@pytest.mark.row("E8", "F3")
 @pytest.mark.live
 def test_waits_go_on_after_kills(tmp_path: Path) -> None:
     """Sleeps, delayed sends, awakeables and calls that are pending at a kill end after the restart."""

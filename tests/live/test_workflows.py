@@ -43,6 +43,7 @@ def wait_for_stage(node: LiveNode, key: str, stage: str) -> None:
     wait_until(lambda: node.call("SignUp", key, "stage", None) == stage, f"stage {stage} of {key}")
 
 
+@pytest.mark.row("C4", "C5", "C6", "G3")
 def test_a_life(tmp_path: Path) -> None:
     with running(tmp_path) as (node, recorder):
         assert refusal(node, "GET", "/restate/workflow/SignUp/ada/attach") == (404, "not found")
@@ -72,6 +73,7 @@ def test_a_life(tmp_path: Path) -> None:
         assert recorder.read_text().split("\n") == ["mail ada@home", "welcome ada@home", ""]
 
 
+@pytest.mark.row("I11")
 def test_a_purge_frees_the_key(tmp_path: Path) -> None:
     with running(tmp_path) as (node, _):
         invocation = node.send("SignUp", "ada", "run", "ada@home")
@@ -86,6 +88,7 @@ def test_a_purge_frees_the_key(tmp_path: Path) -> None:
         assert result(node, "ada") == "ada@work clicked second"
 
 
+@pytest.mark.row("G3")
 def test_a_rejected_promise(tmp_path: Path) -> None:
     with running(tmp_path) as (node, _):
         node.call("SignUp", "eve", "refuse", "no spam")
@@ -93,6 +96,7 @@ def test_a_rejected_promise(tmp_path: Path) -> None:
         assert refusal(node, "POST", "/SignUp/eve/watch") == (418, "no spam")
 
 
+@pytest.mark.row("E14", "G3")
 def test_a_kill_in_the_middle(tmp_path: Path) -> None:
     with running(tmp_path) as (node, recorder):
         invocation = node.send("SignUp", "ada", "run", "ada@home")
@@ -114,6 +118,7 @@ def test_a_kill_in_the_middle(tmp_path: Path) -> None:
         assert sorted(mails) == ["mail ada@home", "mail bob@called"]
 
 
+@pytest.mark.row("B11", "B12", "B13")
 def test_names_of_a_run(tmp_path: Path) -> None:
     with running(tmp_path) as (node, _):
         invocation = node.send("SignUp", "ada", "run", "ada@home")
@@ -165,6 +170,7 @@ def test_the_client(tmp_path: Path) -> None:
         assert asyncio.run(sign_up(node.ingress_url)) == "s3cret"
 
 
+@pytest.mark.row("E9", "G4")
 def test_a_second_signal_of_a_name_is_waited_for_in_peace(tmp_path: Path) -> None:
     """The first one, which is in the journal for good, must not start the handler again and again."""
     with running(tmp_path) as (node, _):

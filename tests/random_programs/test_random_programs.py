@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 
+import pytest
 from hypothesis import seed
 from program_runs import BATCHES, check_programs, drawn, figures
 
@@ -12,6 +13,7 @@ PROGRAMS = int(os.environ.get("ODRADEK_PROGRAMS", "1000"))
 """So many are run, at least."""
 
 
+@pytest.mark.row("E13", "E15")
 def test_random_programs_do_what_they_mean() -> None:
     """Each batch has a seed of its own: the first ones, and so a failure in them, are always the same."""
     begun = time.process_time()

@@ -217,6 +217,7 @@ class TestEnds:
         assert talk.engine.code == code
         assert talk.stream.was_reset
 
+    @pytest.mark.row("H7")
     @pytest.mark.parametrize(
         ("status", "text", "delay"),
         [

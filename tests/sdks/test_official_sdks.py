@@ -14,6 +14,7 @@ pytestmark = [pytest.mark.sdks, pytest.mark.live]
 MIB = 1024 * 1024
 
 
+@pytest.mark.row("A1", "A2", "A16", "A19")
 def test_it_is_registered_as_what_it_is(remote: SdkNode) -> None:
     software = {"python": "restate-sdk-python/", "typescript": "restate-sdk-typescript/"}
     assert remote.deployment["sdk_version"].startswith(software[remote.variant.sdk])
@@ -28,6 +29,7 @@ def test_a_call(remote: SdkNode) -> None:
     assert remote.node.call("Greeter", "greet", "Ada") == "Hello Ada"
 
 
+@pytest.mark.row("A16")
 def test_where_it_ran_is_known(remote: SdkNode) -> None:
     invocation = remote.node.send("Greeter", "greet", "Ada")
     remote.node.attach(invocation)
@@ -36,6 +38,7 @@ def test_where_it_ran_is_known(remote: SdkNode) -> None:
     assert row["pinned_service_protocol_version"] == remote.variant.version
 
 
+@pytest.mark.row("B25")
 def test_a_large_payload_passes_both_ways(remote: SdkNode) -> None:
     import httpx
 
@@ -46,10 +49,12 @@ def test_a_large_payload_passes_both_ways(remote: SdkNode) -> None:
     assert answer.content == payload
 
 
+@pytest.mark.row("E1", "E2")
 def test_run_blocks(remote: SdkNode) -> None:
     assert remote.node.call("Greeter", "steps", 9) == [number * 2 for number in range(9)]
 
 
+@pytest.mark.row("D1")
 def test_state(remote: SdkNode) -> None:
     key = remote.fresh()
     assert [remote.node.call("Counter", key, "add", number) for number in (1, 2, 3)] == [1, 3, 6]
@@ -59,10 +64,12 @@ def test_state(remote: SdkNode) -> None:
     assert remote.node.call("Counter", key, "add", 5) == 5
 
 
+@pytest.mark.row("F8")
 def test_calls_and_sends_to_one_object_keep_their_order(remote: SdkNode) -> None:
     assert remote.node.call("Greeter", "count_up", remote.fresh()) == 16
 
 
+@pytest.mark.row("E9", "E10")
 def test_a_sleep_that_suspends(remote: SdkNode) -> None:
     began = time.monotonic()
     invocation = remote.node.send("Greeter", "nap", 1500)
@@ -71,6 +78,7 @@ def test_a_sleep_that_suspends(remote: SdkNode) -> None:
     assert time.monotonic() - began >= 1.5
 
 
+@pytest.mark.row("G1")
 def test_an_awakeable(remote: SdkNode) -> None:
     key = remote.fresh()
     invocation = remote.node.send("Greeter", "wait_for", key)
@@ -89,6 +97,7 @@ def test_a_rejected_awakeable(remote: SdkNode) -> None:
     assert (refused.value.status, refused.value.body["message"]) == (500, "not today")
 
 
+@pytest.mark.row("C4", "C5", "G3")
 def test_a_workflow_with_a_promise(remote: SdkNode) -> None:
     key = remote.fresh()
     invocation = remote.node.send("Payment", key, "run", 5)
@@ -100,24 +109,29 @@ def test_a_workflow_with_a_promise(remote: SdkNode) -> None:
     assert refused.value.status == 409
 
 
+@pytest.mark.row("H5")
 def test_a_terminal_error(remote: SdkNode) -> None:
     with pytest.raises(Refused) as refused:
         remote.node.call("Greeter", "fail", "no tea")
     assert (refused.value.status, refused.value.body["message"]) == (418, "no tea")
 
 
+@pytest.mark.row("E3")
 def test_a_run_block_that_succeeds_in_the_end(remote: SdkNode) -> None:
     assert remote.node.call("Greeter", "flaky", remote.fresh()) == 3
 
 
+@pytest.mark.row("E4")
 def test_a_run_block_that_never_does(remote: SdkNode) -> None:
     assert "never" in remote.node.call("Greeter", "hopeless", None)
 
 
+@pytest.mark.row("G5")
 def test_a_race(remote: SdkNode) -> None:
     assert remote.node.call("Greeter", "first_of", None) == "Hello race"
 
 
+@pytest.mark.row("I3")
 def test_cancellation_with_compensation(remote: SdkNode) -> None:
     key = remote.fresh()
     invocation = remote.node.send("Greeter", "undo", key)
@@ -129,6 +143,7 @@ def test_cancellation_with_compensation(remote: SdkNode) -> None:
     assert remote.node.call("Notes", key, "get", None) == "undone"
 
 
+@pytest.mark.row("I5")
 def test_a_kill(remote: SdkNode) -> None:
     invocation = remote.node.send("Greeter", "nap", 3_600_000)
     wait_until(lambda: remote.status(invocation)["status"] in ("running", "suspended"), "the handler runs")

@@ -68,6 +68,7 @@ def under_way(remote: SdkNode) -> bool:
     return sum(map(len, legs_of(remote.endpoint).values())) > JOURNEYS * LEGS // 3
 
 
+@pytest.mark.row("E14", "E2")
 @pytest.mark.parametrize("variant", SDKS, ids=str)
 def test_a_node_that_dies_goes_on_from_the_last_acknowledged_step(variant: Variant, tmp_path: Path) -> None:
     with served(variant, tmp_path) as remote:
@@ -77,6 +78,7 @@ def test_a_node_that_dies_goes_on_from_the_last_acknowledged_step(variant: Varia
         check_journeys(remote, invocations)
 
 
+@pytest.mark.row("E2")
 @pytest.mark.parametrize("variant", SDKS, ids=str)
 def test_an_endpoint_that_dies_goes_on_from_the_last_acknowledged_step(variant: Variant, tmp_path: Path) -> None:
     with served(variant, tmp_path) as remote:
@@ -87,6 +89,7 @@ def test_an_endpoint_that_dies_goes_on_from_the_last_acknowledged_step(variant: 
         check_journeys(remote, invocations)
 
 
+@pytest.mark.row("H12")
 def test_an_endpoint_that_is_away_is_waited_for(tmp_path: Path) -> None:
     with served(Variant("python", "duplex", 6), tmp_path) as remote:
         remote.endpoint.kill()
@@ -99,6 +102,7 @@ def test_an_endpoint_that_is_away_is_waited_for(tmp_path: Path) -> None:
         assert remote.node.attach(invocation) == "Hello Ada"
 
 
+@pytest.mark.row("A16")
 def test_running_invocations_stay_with_their_deployment(tmp_path: Path) -> None:
     old, new = Variant("python", "duplex", 6), Variant("typescript", "duplex", 7)
     with served(old, tmp_path) as remote:
@@ -121,6 +125,7 @@ def test_running_invocations_stay_with_their_deployment(tmp_path: Path) -> None:
             other.kill()
 
 
+@pytest.mark.row("A14")
 def test_a_deployment_that_moves_takes_its_invocations_along(tmp_path: Path) -> None:
     variant = Variant("typescript", "duplex", 6)
     with served(variant, tmp_path, {"RESTATE_WORKER__INVOKER__INACTIVITY_TIMEOUT": "100ms"}) as remote:
@@ -140,6 +145,7 @@ def test_a_deployment_that_moves_takes_its_invocations_along(tmp_path: Path) -> 
             other.kill()
 
 
+@pytest.mark.row("A15")
 def test_what_is_removed_cannot_be_called(tmp_path: Path) -> None:
     with served(Variant("python", "duplex", 6), tmp_path) as remote:
         url = f"{remote.node.admin_url}/deployments/{remote.deployment['id']}"
@@ -149,6 +155,7 @@ def test_what_is_removed_cannot_be_called(tmp_path: Path) -> None:
         assert refused.value.status == 404
 
 
+@pytest.mark.row("A18")
 @pytest.mark.parametrize("variant", [*SDKS, Variant("python", "http1", 6)], ids=str)
 def test_an_endpoint_takes_requests_of_its_own_node_alone(variant: Variant, tmp_path: Path) -> None:
     key = Ed25519PrivateKey.generate()

@@ -63,6 +63,7 @@ def assert_plain(response: httpx.Response, status: int, text: str) -> None:
     assert response.headers["content-type"].startswith("text/plain")
 
 
+@pytest.mark.row("N1", "N2")
 def test_health_version_and_cluster_health() -> None:
     health, _ = ask_admin("GET", "/health")
     assert (health.status_code, health.content) == (200, b"")

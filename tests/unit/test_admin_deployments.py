@@ -75,6 +75,7 @@ def refused(answer: httpx.Response) -> tuple[int, Any]:
 GREETER = endpoint(manifest("Greeter", "greet"))
 
 
+@pytest.mark.row("A1", "A9", "A10")
 def test_an_endpoint_is_registered() -> None:
     async def scenario(client: httpx.AsyncClient, discovery: FakeDiscovery, _: FakeGateway) -> None:
         body = {"uri": "http://greeter:9080", "additional_headers": {"X-Team": "a"}, "metadata": {"m": "1"}}
@@ -107,6 +108,7 @@ def test_an_endpoint_is_registered() -> None:
     play(scenario, greeter=GREETER)
 
 
+@pytest.mark.row("A5", "A6")
 def test_registered_again() -> None:
     async def scenario(client: httpx.AsyncClient, discovery: FakeDiscovery, _: FakeGateway) -> None:
         first = (await client.post("/deployments", json={"uri": URI})).json()
@@ -125,6 +127,7 @@ def test_registered_again() -> None:
     play(scenario, greeter=GREETER)
 
 
+@pytest.mark.row("A4")
 def test_a_dry_run_registers_nothing() -> None:
     async def scenario(client: httpx.AsyncClient, _: FakeDiscovery, gateway: FakeGateway) -> None:
         would_be = await client.post("/deployments", json={"uri": URI, "dry_run": True})
@@ -139,6 +142,7 @@ def test_a_dry_run_registers_nothing() -> None:
     play(scenario, greeter=GREETER)
 
 
+@pytest.mark.row("A7")
 def test_a_service_does_not_change_its_type_unasked() -> None:
     changed = endpoint(manifest("Greeter", "greet", ty=ServiceType.VIRTUAL_OBJECT))
 
@@ -165,6 +169,7 @@ def test_an_old_deployment_still_shows_what_it_serves() -> None:
     play(scenario, greeter=GREETER, other=GREETER)
 
 
+@pytest.mark.row("A2")
 def test_http1_and_request_response() -> None:
     answering = endpoint(manifest("Greeter", "greet"), mode="REQUEST_RESPONSE")
 
@@ -308,6 +313,7 @@ def test_an_address_that_invocations_could_not_go_on_at(other: Discovered) -> No
     play(scenario, greeter=GREETER, other=other)
 
 
+@pytest.mark.row("A15")
 def test_removal() -> None:
     async def scenario(client: httpx.AsyncClient, _: FakeDiscovery, gateway: FakeGateway) -> None:
         made = (await client.post("/deployments", json={"uri": URI})).json()

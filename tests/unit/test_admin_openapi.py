@@ -85,6 +85,7 @@ def test_every_reference_leads_somewhere(name: str) -> None:
             part = part[step]
 
 
+@pytest.mark.row("L8")
 @pytest.mark.parametrize(
     ("name", "paths"),
     [
@@ -143,6 +144,7 @@ def test_what_is_not_json() -> None:
     assert "content" not in silent["responses"]["200"]
 
 
+@pytest.mark.row("L8")
 def test_a_send_and_the_results() -> None:
     paths = document("Flow")["paths"]
     send = paths["/restate/send/Flow/{key}/run"]["post"]

@@ -136,6 +136,7 @@ def test_state(admin: FakeAdmin) -> None:
     assert json.loads(succeed(admin, "kv", "get", "Account", "ad/a é")) == {"balance": 5, "raw": {"base64": "AA=="}}
 
 
+@pytest.mark.row("L2")
 def test_sql_as_table_and_json(admin: FakeAdmin) -> None:
     rows = [{"id": "a", "n": 1}, {"id": "b\x1b[2J\n", "x": [1, None]}]
     admin.answers["POST /query"] = {"rows": rows}

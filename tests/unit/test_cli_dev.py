@@ -228,6 +228,7 @@ def supervised(folder: Path, code: str = "") -> Iterator[Supervised]:
         parent.process.wait()
 
 
+@pytest.mark.row("N7")
 def test_the_node_starts_anew_when_code_changes_and_leaves_with_its_parent(tmp_path: Path) -> None:
     with supervised(tmp_path) as parent:
         wait_until(lambda: parent.said("Odradek is ready on the embedded log"))

@@ -57,6 +57,7 @@ def load_text_of(text: str) -> Config:
     return load_config(None, NODE, flat)
 
 
+@pytest.mark.row("N6")
 def test_file_then_variables_then_flags(tmp_path: Path) -> None:
     text = '[ingress]\nbind-port = 1001\n[admin]\nbind-port = 1002\n[worker]\ncleanup-interval = "2h"\n'
     env = {"RESTATE_INGRESS__BIND_PORT": "2001", "RESTATE_ADMIN__BIND_PORT": "2002"}

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 import httpx
+import pytest
 from fakes_http import FakeClock, FakeGateway, ingress
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -117,6 +118,7 @@ def test_the_number_of_counted_services_is_bounded() -> None:
     assert counters.requests[OTHER_SERVICES, "call"].completed == 10
 
 
+@pytest.mark.row("N3")
 def test_the_port() -> None:
     async def scenario() -> None:
         clock = FakeClock()
