@@ -88,8 +88,8 @@ $(SDKS)/typescript/.installed: tests/sdks/typescript/package.json
 	npm install --prefix $(SDKS)/typescript --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
-bench: setup  ## Measure, and print ratios (BROKERS=host:port, PEERS=1: the peers too, SOAK=1: a million calls)
-	$(PY) -m bench $(if $(BROKERS),--brokers $(BROKERS)) $(if $(PEERS),--peers) $(if $(SOAK),--soak)
+bench: setup  ## Measure, and print ratios (BROKERS=host:port, PEERS=1: the peers too, REMOTE=1: handlers elsewhere, SOAK=1: a million calls)
+	$(PY) -m bench $(if $(BROKERS),--brokers $(BROKERS)) $(if $(PEERS),--peers) $(if $(REMOTE),--remote) $(if $(SOAK),--soak)
 
 clean:  ## Remove what was made here, but for data directories
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

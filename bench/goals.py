@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bench.results import Run
+from bench.results import Cell, Run
 
 STEP_FLOORS_MAX = 2.0
 NOOP_FLOORS_MAX = 5.0
@@ -15,6 +16,11 @@ GROWTH_MAX = 0.05
 """What counts as flat: growth over the second half of a long run."""
 PEER_THROUGHPUT_MIN = 10.0
 PEER_P50_MAX = 0.25
+SERVED_THROUGHPUT_MIN = 1.0
+SERVED_P50_MAX = 1.0
+"""With the peer's own SDK and the same process of it at both servers."""
+OWN_ENDPOINT_THROUGHPUT_MIN = 1.5
+"""Of our SDK's endpoint in place of the peer's, at the same server."""
 
 
 @dataclass(frozen=True)
@@ -70,16 +76,39 @@ def _flatness(run: Run) -> list[Goal]:
 
 
 def peer_goals(run: Run, peer: Run) -> list[Goal]:
-    """How we want to compare with a peer that was measured in the same run."""
+    """How we want to compare with a peer that was measured in the same run: in process, or with the same handlers."""
+    if run.handlers and run.handlers != peer.handlers:
+        return []
+    p50_max = SERVED_P50_MAX if run.handlers else PEER_P50_MAX
+    throughput_min = SERVED_THROUGHPUT_MIN if run.handlers else PEER_THROUGHPUT_MIN
     goals = []
-    for cell in run.cells:
-        theirs = peer.cell(cell.workload, cell.clients)
-        what = f"{cell.workload} at {cell.clients} client{'s' * (cell.clients > 1)}"
-        if theirs and cell.clients == 1:
+    for cell, theirs in _both(run, peer):
+        if cell.clients == 1:
             unit = f"of {peer.server}'s p50"
-            goals.append(Goal(run.title, what, unit, True, PEER_P50_MAX, cell.p50_ms / theirs.p50_ms))
-        elif theirs and cell.clients == MANY_CLIENTS:
+            goals.append(Goal(run.title, _what(cell), unit, True, p50_max, cell.p50_ms / theirs.p50_ms))
+        elif cell.clients == MANY_CLIENTS:
             unit = f"x {peer.server}'s throughput"
             ratio = cell.per_second / theirs.per_second
-            goals.append(Goal(run.title, what, unit, False, PEER_THROUGHPUT_MIN, ratio))
+            goals.append(Goal(run.title, _what(cell), unit, False, throughput_min, ratio))
     return goals
+
+
+def endpoint_goals(run: Run, official: Run) -> list[Goal]:
+    """How we want our SDK's endpoint to compare with the official one at the same server."""
+    unit = f"x {official.handlers}'s throughput"
+    return [
+        Goal(run.title, _what(cell), unit, False, OWN_ENDPOINT_THROUGHPUT_MIN, cell.per_second / theirs.per_second)
+        for cell, theirs in _both(run, official)
+        if cell.clients == MANY_CLIENTS
+    ]
+
+
+def _both(run: Run, other: Run) -> Iterator[tuple[Cell, Cell]]:
+    """The cells that both have measured."""
+    for cell in run.cells:
+        if theirs := other.cell(cell.workload, cell.clients):
+            yield cell, theirs
+
+
+def _what(cell: Cell) -> str:
+    return f"{cell.workload} at {cell.clients} client{'s' * (cell.clients > 1)}"

@@ -15,7 +15,9 @@ from bench.broker import NoBroker, broker, delete_topics
 from bench.load import generator
 from bench.options import EMBEDDED, KAFKA, Options
 from bench.results import Run
-from bench.servers.restate import NotInstallable, cache_directory
+from bench.servers import DidNotStart
+from bench.servers.endpoints import official_endpoint, own_endpoint
+from bench.servers.peer_packages import NotInstallable, cache_directory
 from bench.session import Session
 from bench.workloads import EVENTS
 
@@ -55,11 +57,21 @@ def measure(options: Options) -> Results:
                     left_out.append(f"Kafka: {error}")
             if brokers and KAFKA in options.logs:
                 runs.append(session.own(brokers))
-            if options.peers and not options.soak:
+            if (options.peers or options.remote) and not options.soak:
                 try:
-                    peers.append(session.peer(brokers))
-                except NotInstallable as error:
-                    left_out.append(f"the peer: {error}")
+                    with official_endpoint(directory / "official") as endpoint:
+                        if options.remote:
+                            runs.append(session.served(endpoint))
+                        if options.peers:
+                            peers.append(session.peer(brokers, endpoint))
+                except (NotInstallable, DidNotStart) as error:
+                    left_out.append(f"the official SDK and the peer: {error}")
+        if options.remote and not options.soak:
+            try:
+                with own_endpoint(directory / "own") as endpoint:
+                    runs.append(session.served(endpoint))
+            except DidNotStart as error:
+                left_out.append(f"our SDK in a process of its own: {error}")
     return Results(
         started_at=started_at,
         python=platform.python_version(),

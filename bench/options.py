@@ -30,6 +30,7 @@ class Options:
     brokers: str | None
     logs: tuple[str, ...]
     peers: bool
+    remote: bool
     only: tuple[str, ...]
     clients: tuple[int, ...]
     seconds: float
@@ -45,6 +46,7 @@ def read_options(arguments: Sequence[str] | None = None) -> Options:
     parser.add_argument("--brokers", metavar="HOST:PORT", help="Kafka to measure on; without it, one from jars")
     parser.add_argument("--logs", type=_names(LOGS), default=LOGS, help="embedded, kafka or both, with a comma")
     parser.add_argument("--peers", action="store_true", help="measure the real Restate server too, with ratios")
+    parser.add_argument("--remote", action="store_true", help="with handlers in a process of their own, too")
     parser.add_argument("--only", type=_names(NAMES), default=NAMES, metavar="NAME,...", help=f"of {', '.join(NAMES)}")
     parser.add_argument("--clients", type=_list_of(int), default=CLIENTS, metavar="N,...", help="clients at once")
     parser.add_argument("--seconds", type=float, default=SECONDS, help="for each cell")
@@ -62,6 +64,7 @@ def read_options(arguments: Sequence[str] | None = None) -> Options:
         brokers=read.brokers,
         logs=read.logs,
         peers=read.peers,
+        remote=read.remote,
         only=read.only,
         clients=tuple(sorted(read.clients)),
         seconds=read.seconds,

@@ -8,11 +8,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bench.goals import Goal, own_goals, peer_goals
+from bench.goals import Goal, endpoint_goals, own_goals, peer_goals
 from bench.measure import Results
 from bench.options import Options
 from bench.process_usage import MAIN
 from bench.results import Cell, Run
+from bench.servers.endpoints import OFFICIAL, OURS
 from bench.soak import described
 
 FORMAT = 1
@@ -25,8 +26,7 @@ Table = list[list[str]]
 
 def report(results: Results, options: Options) -> int:
     """Prints the tables and writes the file; the exit code: 1 if figures are missing or worthless."""
-    goals = [goal for run in results.runs for goal in own_goals(run)]
-    goals += [goal for run in results.runs for peer in results.peers for goal in peer_goals(run, peer)]
+    goals = _goals(results)
     faults = [fault for run in (*results.runs, *results.peers) for fault in run.faults]
     for block in _blocks(results, goals):
         print(f"{block}\n")
@@ -39,6 +39,15 @@ def report(results: Results, options: Options) -> int:
     file.write_text(json.dumps(as_json(results, goals, faults), indent=1) + "\n")
     print(f"written to {file}")
     return 1 if faults else 0
+
+
+def _goals(results: Results) -> list[Goal]:
+    """Our own goals are for handlers in the node's process: elsewhere the other process is most of what is measured."""
+    goals = [goal for run in results.runs if not run.handlers for goal in own_goals(run)]
+    goals += [goal for run in results.runs for peer in results.peers for goal in peer_goals(run, peer)]
+    official = next((run for run in results.runs if run.handlers == OFFICIAL), None)
+    ours = next((run for run in results.runs if run.handlers == OURS), None)
+    return goals + (endpoint_goals(ours, official) if ours and official else [])
 
 
 def as_json(results: Results, goals: Sequence[Goal], faults: Sequence[str]) -> dict[str, Any]:

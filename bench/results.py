@@ -88,6 +88,8 @@ class Run:
     soak: Soak | None = None
     failure: str = ""
     """What ended the measurements early."""
+    handlers: str = ""
+    """What serves them in a process of their own, empty where they are in the server's."""
 
     def cell(self, workload: str, clients: int) -> Cell | None:
         """One of the cells."""
@@ -117,7 +119,8 @@ class Run:
     @property
     def title(self) -> str:
         """How people call it."""
-        return f"{self.server} on {self.log}" if self.log else self.server
+        server = f"{self.server} on {self.log}" if self.log else self.server
+        return f"{server}, handlers by {self.handlers}" if self.handlers else server
 
 
 def slope(points: Sequence[tuple[float, float]]) -> float:

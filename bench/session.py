@@ -19,6 +19,7 @@ from bench.load import Generator, LoadFailed
 from bench.options import EMBEDDED, KAFKA, Options
 from bench.results import Run
 from bench.servers import DidNotStart, Server
+from bench.servers.endpoints import Endpoint
 from bench.servers.odradek import odradek
 from bench.servers.restate import KAFKA_CLUSTER, restate
 from bench.soak import SoakPlan, measure_soak
@@ -45,7 +46,7 @@ class Session:
         run = Run("odradek", KAFKA if brokers else EMBEDDED)
         directory = self._directory / run.log
         try:
-            with odradek(directory, brokers, self.prefix) as server:
+            with odradek(directory, brokers, self.prefix, application=True) as server:
                 if self._options.soak:
                     return self._soak(server, run)
                 with kafka_floor(brokers, f"{self.prefix}.floor") if brokers else embedded_floor(directory) as floor:
@@ -60,11 +61,21 @@ class Session:
             return replace(run, failure=str(error))
         return run
 
-    def peer(self, brokers: str | None) -> Run:
-        """Measures the peer. Its events come from a Kafka; without one they are left out. Raises `NotInstallable`."""
-        run = Run("restate", "")
+    def served(self, endpoint: Endpoint) -> Run:
+        """Measures a node of ours on the embedded log, with handlers in a process of their own."""
+        run = Run("odradek", EMBEDDED, handlers=endpoint.software)
         try:
-            with restate(self._directory / run.server, brokers) as server:
+            with odradek(self._directory / f"with {endpoint.software}", None, self.prefix, application=False) as server:
+                return self._cells(_registered(server, endpoint), run, None)
+        except FAILURES as error:
+            return replace(run, failure=str(error))
+
+    def peer(self, brokers: str | None, endpoint: Endpoint) -> Run:
+        """Measures the peer. Its events come from a Kafka; without one they are left out. Raises `NotInstallable`."""
+        run = Run("restate", "", handlers=endpoint.software)
+        try:
+            with restate(self._directory / run.server, brokers) as bare:
+                server = _registered(bare, endpoint)
                 run = self._cells(server, run, None)
                 if EVENTS in self._options.only and brokers:
                     topic = f"{self.prefix}.peer-events"
@@ -92,6 +103,12 @@ class Session:
         assert self._options.soak is not None
         plan = SoakPlan(self._options.soak, chosen(self._options.only), self._generate, noting(run))
         return replace(run, soak=measure_soak(server, plan))
+
+
+def _registered(server: Server, endpoint: Endpoint) -> Server:
+    """The server with its handlers; the process that serves them counts as a part of it."""
+    server.admin.register(endpoint.url)
+    return replace(server, process_ids=(*server.process_ids, endpoint.process_id))
 
 
 def noting(run: Run) -> Callable[[str], None]:

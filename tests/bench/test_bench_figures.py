@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from bench.goals import Goal, own_goals, peer_goals
+from bench.goals import Goal, endpoint_goals, own_goals, peer_goals
 from bench.results import Cell, Events, FloorResult, Run, Sample, slope
 from bench.soak import judged
 
@@ -61,6 +61,23 @@ def test_goals_against_a_peer() -> None:
     worse = run(cell("call", 1, 2.1), cell("call", 128, 9.0, 999))
     assert met(peer_goals(better, peer)) == {"call at 1 client": True, "call at 128 clients": True}
     assert met(peer_goals(worse, peer)) == {"call at 1 client": False, "call at 128 clients": False}
+
+
+def test_goals_against_a_peer_with_the_same_handlers_elsewhere() -> None:
+    peer = Run("restate", "", handlers="theirs", cells=(cell("call", 1, 8.0), cell("call", 128, 9.0, 100)))
+    as_fast = run(cell("call", 1, 8.0), cell("call", 128, 9.0, 100), handlers="theirs")
+    slower = run(cell("call", 1, 8.1), cell("call", 128, 9.0, 99), handlers="theirs")
+    assert set(met(peer_goals(as_fast, peer)).values()) == {True}
+    assert set(met(peer_goals(slower, peer)).values()) == {False}
+    assert peer_goals(run(cell("call", 1, 1.0), handlers="ours"), peer) == []
+
+
+def test_goals_of_our_endpoint_against_the_official_one() -> None:
+    official = run(cell("call", 1), cell("call", 128, 9.0, 100), handlers="theirs")
+    assert met(endpoint_goals(run(cell("call", 1), cell("call", 128, 9.0, 150)), official)) == {
+        "call at 128 clients": True
+    }
+    assert met(endpoint_goals(run(cell("call", 128, 9.0, 149)), official)) == {"call at 128 clients": False}
 
 
 def test_flat_is_judged_by_the_second_half() -> None:

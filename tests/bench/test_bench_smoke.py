@@ -39,6 +39,19 @@ def test_a_short_run_writes_its_figures(tmp_path: Path) -> None:
 
 
 @pytest.mark.live
+def test_handlers_in_a_process_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
+    monkeypatch.setenv("ODRADEK_CACHE", str(tmp_path))
+    found = run_bench(tmp_path, "--only", "noop", "--clients", "2", "--remote")
+
+    in_process, elsewhere = found["runs"]
+    assert (in_process["handlers"], elsewhere["handlers"]) == ("", "odradek serve")
+    assert [cell["failed"] for cell in elsewhere["cells"]] == [0]
+    assert found["left_out"] == ["the official SDK and the peer: npm is not installed"]
+    assert found["faults"] == []
+
+
+@pytest.mark.live
 def test_a_long_run_made_short_samples_sizes(tmp_path: Path) -> None:
     found = run_bench(tmp_path, "--only", "noop,add", "--soak", "400")
 
