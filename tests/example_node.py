@@ -18,7 +18,7 @@ class OutsideWorld:
 
     def __init__(self, directory: Path) -> None:
         self.diary = directory / "outside-world.jsonl"
-        self._down = self.diary.with_suffix(".down")
+        self.down = self.diary.with_suffix(".down")
 
     def done(self, service: str, action: str | None = None) -> list[dict[str, Any]]:
         """What a service did, in order."""
@@ -26,9 +26,14 @@ class OutsideWorld:
         entries: list[dict[str, Any]] = [json.loads(line) for line in lines]
         return [each for each in entries if each["service"] == service and action in (None, each["action"])]
 
+    def story(self) -> list[str]:
+        """All that was done, in order: `service: action request_id`."""
+        lines = self.diary.read_text().splitlines() if self.diary.exists() else []
+        return ["{service}: {action} {request_id}".format_map(json.loads(line)) for line in lines]
+
     def take_down(self, *services: str) -> None:
         """These services answer nobody from now on; all others do."""
-        self._down.write_text("\n".join(services))
+        self.down.write_text("\n".join(services))
 
 
 @contextmanager

@@ -191,6 +191,10 @@ class LiveNode:
         url = f"{self.ingress_url}/restate/awakeables/{awakeable_id}/reject"
         _checked(self._http.post(url, content=reason.encode(), headers={"content-type": "text/plain"}))
 
+    def cancel(self, invocation_id: str) -> None:
+        """Asks an invocation to end."""
+        self.request("PATCH", f"{self.admin_url}/invocations/{invocation_id}/cancel")
+
     # Topics and subscriptions
 
     def create_topic(self, name: str, partitions: int | None = None) -> None:
