@@ -29,7 +29,7 @@ class TestConnecting:
                 caller.begin()
             await until(lambda: all(engine.failures for engine in caller.engines))
             assert {engine.code for engine in caller.engines} == {"RT0010"}
-            assert pool.idle
+            await until(lambda: pool.idle)
             await pool.close()
 
         run(test())
