@@ -68,7 +68,7 @@ rows: setup  ## Print docs/features.md, row by row, with the results of the test
 	$(PY) -m pytest --rows $(ARGS)
 
 test-oracle: setup $(RESTATE)  ## Our SDK under the real Restate server, which npm fetches
-	$(PY) -m pytest tests/remote_sdk -m oracle $(ARGS)
+	$(PY) -m pytest tests/remote_sdk tests/sdks -m oracle $(ARGS)
 
 $(RESTATE):
 	npm install --prefix .cache/restate --ignore-scripts --no-audit --no-fund --loglevel=error \

@@ -84,12 +84,84 @@ def live_node(
         node.close()
 
 
-class LiveNode:
-    """One node, which can be killed and started again on the same data and ports."""
+class HttpNode:
+    """A node's HTTP APIs, or those of the real server, which has the same ones."""
+
+    def __init__(self, ingress_url: str = "", admin_url: str = "") -> None:
+        self.ingress_url = ingress_url
+        self.admin_url = admin_url
+        self._http = httpx.Client(timeout=REQUEST_SECONDS_MAX, trust_env=False)
+
+    def call(self, *path: str | Any, headers: Mapping[str, str] | None = None) -> Any:
+        """`call("Service", ["key",] "handler", argument)`: the handler's answer. Raises `Refused`.
+
+        An argument of None is sent as no body.
+        """
+        *segments, argument = path
+        return _content(self.request("POST", self._target(segments), argument, headers=headers))
+
+    def send(self, *path: str | Any, delay: str | None = None, headers: Mapping[str, str] | None = None) -> str:
+        """As `call`, without waiting for the answer: the invocation's id."""
+        *segments, argument = path
+        query = {} if delay is None else {"delay": delay}
+        url = self._target([*segments, "send"])
+        accepted = self.request("POST", url, argument, headers=headers, params=query).json()
+        return str(accepted["invocationId"])
+
+    def attach(self, invocation_id: str) -> Any:
+        """Waits for an invocation and gives its answer. Raises `Refused`."""
+        return _content(self.request("GET", f"{self.ingress_url}/restate/invocation/{invocation_id}/attach"))
+
+    def resolve_awakeable(self, awakeable_id: str, value: Any = None) -> None:
+        """Completes an awakeable."""
+        self.request("POST", f"{self.ingress_url}/restate/awakeables/{awakeable_id}/resolve", value)
+
+    def reject_awakeable(self, awakeable_id: str, reason: str) -> None:
+        """Fails an awakeable."""
+        url = f"{self.ingress_url}/restate/awakeables/{awakeable_id}/reject"
+        _checked(self._http.post(url, content=reason.encode(), headers={"content-type": "text/plain"}))
+
+    def cancel(self, invocation_id: str) -> None:
+        """Asks an invocation to end."""
+        self.request("PATCH", f"{self.admin_url}/invocations/{invocation_id}/cancel")
+
+    def sql(self, query: str) -> list[dict[str, Any]]:
+        """The rows of a query."""
+        url = f"{self.admin_url}/query"
+        answer = self.request("POST", url, {"query": query}, headers={"accept": "application/json"})
+        rows: list[dict[str, Any]] = answer.json()["rows"]
+        return rows
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        body: Any = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        """One request, `body` as JSON, and its answer. Raises `Refused` for an error, `httpx.TransportError` where
+        the node is not there."""
+        sent = dict(headers or {})
+        content = None
+        if body is not None:
+            content = _json(body).encode()
+            sent.setdefault("content-type", "application/json")
+        return _checked(self._http.request(method, url, content=content, headers=sent, params=params))
+
+    def _target(self, segments: Sequence[Any]) -> str:
+        return "/".join([self.ingress_url, *(quote(str(segment), safe="") for segment in segments)])
+
+
+class LiveNode(HttpNode):
+    """One node, which can be killed and started again on the same data and ports. Its URLs are known once it runs."""
 
     def __init__(
         self, directory: Path, app_files: Sequence[Path], environment: Mapping[str, str], options: Sequence[str]
     ) -> None:
+        super().__init__()
+        self.node_url = ""
         self.data = directory / "data"
         self.log = directory / "node.log"
         self._app_files = app_files
@@ -97,22 +169,6 @@ class LiveNode:
         self._options = options
         self._process: subprocess.Popen[bytes] | None = None
         self._ports: tuple[int, int, int] | None = None
-        self._http = httpx.Client(timeout=REQUEST_SECONDS_MAX, trust_env=False)
-
-    @property
-    def ingress_url(self) -> str:
-        """Where handlers are called."""
-        return self._url(0)
-
-    @property
-    def admin_url(self) -> str:
-        """Where the admin API is."""
-        return self._url(1)
-
-    @property
-    def node_url(self) -> str:
-        """Where health and metrics are."""
-        return self._url(2)
 
     @property
     def process_id(self) -> int:
@@ -159,41 +215,6 @@ class LiveNode:
     def said(self) -> str:
         """All that the node has written to its output, over all starts."""
         return self.log.read_text(errors="replace") if self.log.exists() else ""
-
-    # Handlers
-
-    def call(self, *path: str | Any, headers: Mapping[str, str] | None = None) -> Any:
-        """`call("Service", ["key",] "handler", argument)`: the handler's answer. Raises `Refused`.
-
-        An argument of None is sent as no body.
-        """
-        *segments, argument = path
-        return _content(self.request("POST", self._target(segments), argument, headers=headers))
-
-    def send(self, *path: str | Any, delay: str | None = None, headers: Mapping[str, str] | None = None) -> str:
-        """As `call`, without waiting for the answer: the invocation's id."""
-        *segments, argument = path
-        query = {} if delay is None else {"delay": delay}
-        url = self._target([*segments, "send"])
-        accepted = self.request("POST", url, argument, headers=headers, params=query).json()
-        return str(accepted["invocationId"])
-
-    def attach(self, invocation_id: str) -> Any:
-        """Waits for an invocation and gives its answer. Raises `Refused`."""
-        return _content(self.request("GET", f"{self.ingress_url}/restate/invocation/{invocation_id}/attach"))
-
-    def resolve_awakeable(self, awakeable_id: str, value: Any = None) -> None:
-        """Completes an awakeable."""
-        self.request("POST", f"{self.ingress_url}/restate/awakeables/{awakeable_id}/resolve", value)
-
-    def reject_awakeable(self, awakeable_id: str, reason: str) -> None:
-        """Fails an awakeable."""
-        url = f"{self.ingress_url}/restate/awakeables/{awakeable_id}/reject"
-        _checked(self._http.post(url, content=reason.encode(), headers={"content-type": "text/plain"}))
-
-    def cancel(self, invocation_id: str) -> None:
-        """Asks an invocation to end."""
-        self.request("PATCH", f"{self.admin_url}/invocations/{invocation_id}/cancel")
 
     # Topics and subscriptions
 
@@ -243,43 +264,11 @@ class LiveNode:
         state: dict[str, Any] = self.request("GET", f"{self.admin_url}/services/{path}").json()
         return state
 
-    def sql(self, query: str) -> list[dict[str, Any]]:
-        """The rows of a query."""
-        url = f"{self.admin_url}/query"
-        answer = self.request("POST", url, {"query": query}, headers={"accept": "application/json"})
-        rows: list[dict[str, Any]] = answer.json()["rows"]
-        return rows
-
     def metrics(self) -> str:
         """Prometheus' text."""
         return self.request("GET", f"{self.node_url}/metrics").text
 
-    def request(
-        self,
-        method: str,
-        url: str,
-        body: Any = None,
-        *,
-        headers: Mapping[str, str] | None = None,
-        params: Mapping[str, str] | None = None,
-    ) -> httpx.Response:
-        """One request, `body` as JSON, and its answer. Raises `Refused` for an error, `httpx.TransportError` where
-        the node is not there."""
-        sent = dict(headers or {})
-        content = None
-        if body is not None:
-            content = _json(body).encode()
-            sent.setdefault("content-type", "application/json")
-        return _checked(self._http.request(method, url, content=content, headers=sent, params=params))
-
     # The process
-
-    def _url(self, index: int) -> str:
-        assert self._ports is not None, "the node was never started"
-        return f"http://127.0.0.1:{self._ports[index]}"
-
-    def _target(self, segments: Sequence[Any]) -> str:
-        return "/".join([self.ingress_url, *(quote(str(segment), safe="") for segment in segments)])
 
     def _command(self, ports: tuple[int, int, int]) -> list[str]:
         command = [sys.executable, "-m", "odradek", "server", "--base-dir", str(self.data), "--bind-ip", "127.0.0.1"]
@@ -291,6 +280,7 @@ class LiveNode:
 
     def _start_once(self, ports: tuple[int, int, int]) -> None:
         self._ports = ports
+        self.ingress_url, self.admin_url, self.node_url = (f"http://127.0.0.1:{port}" for port in ports)
         environment = {name: value for name, value in os.environ.items() if not name.startswith("RESTATE_")}
         environment |= {"PYTHONPATH": os.pathsep.join(PACKAGES), "PYTHONUNBUFFERED": "1"} | self._environment
         self.log.parent.mkdir(parents=True, exist_ok=True)

@@ -1,9 +1,10 @@
-"""The manifest of an application, from its declarations."""
+"""What engines are told of an application: its manifest, from its declarations, and the software that serves it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
 from odradek.declaration import ServiceDeclaration
@@ -21,6 +22,16 @@ from odradek.protocol.manifest import (
 from odradek.retry_policy import InvocationRetryPolicy
 from odradek.schema import json_schema
 
+
+def _software() -> str:
+    try:
+        return f"odradek/{version('odradek')}"
+    except PackageNotFoundError:
+        return "odradek"
+
+
+SOFTWARE: Final = _software()
+"""This SDK, and its version where it is installed."""
 _SERVICE_TYPES: Final = {
     "service": ServiceType.SERVICE,
     "object": ServiceType.VIRTUAL_OBJECT,

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from identity_keys import make_key_file
 from oracle import Oracle, Variant
-from restate_server import RestateServer, restate_server, server_binary
 from served_endpoint import ServedEndpoint
+
+from restate_server import RestateServer, restate_server, server_binary
 
 APP_FILE = Path(__file__).parent / "oracle_app.py"
 

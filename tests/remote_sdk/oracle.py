@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from restate_server import RestateServer
 from served_endpoint import ServedEndpoint
+
+from restate_server import RestateServer
 
 
 class Variant(NamedTuple):

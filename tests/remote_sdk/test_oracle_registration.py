@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from identity_keys import public_text
-from restate_server import RestateServer
 from served_endpoint import ServedEndpoint
+
+from restate_server import RestateServer
 
 pytestmark = pytest.mark.oracle
 

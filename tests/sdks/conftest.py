@@ -1,49 +1,64 @@
-"""One node and one endpoint for each official SDK and way of speaking to it."""
+"""One server and one endpoint for each SDK and way of speaking to it."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sdk_endpoint import SdkEndpoint, Variant
+from languages import HERE, lacking
+from sdk_endpoint import SdkEndpoint, application_settings
 from sdk_node import SdkNode
+from variants import OFFICIAL, OURS, RESTATE, UNDER_THE_REAL_SERVER, Variant
 
-from live_node import live_node
+from live_node import HttpNode, live_node
+from restate_server import restate_server, server_binary
 
-VARIANTS = (
-    Variant("python", "duplex", 6),
-    Variant("python", "duplex", 7),
-    Variant("python", "http1", 7),
-    Variant("typescript", "duplex", 6),
-    Variant("typescript", "duplex", 7),
-    Variant("typescript", "request-response", 6),
-    Variant("typescript", "http1", 7),
-)
+VARIANTS = [
+    *(pytest.param(variant, id=str(variant), marks=pytest.mark.live) for variant in OURS),
+    *(pytest.param(variant, id=str(variant), marks=[pytest.mark.live, pytest.mark.sdks]) for variant in OFFICIAL),
+    *(pytest.param(variant, id=str(variant), marks=pytest.mark.oracle) for variant in UNDER_THE_REAL_SERVER),
+]
+SETTINGS = {
+    "RESTATE_WORKER__INVOKER__INACTIVITY_TIMEOUT": "300ms",
+    "RESTATE_DEFAULT_RETRY_POLICY__INITIAL_INTERVAL": "50ms",
+}
 
 
 def require(variant: Variant) -> None:
     """Skips the test where the SDK is not installed, and fails it where it must be."""
-    if not variant.installed:
-        assert "ODRADEK_REQUIRE_SDKS" not in os.environ, f"the {variant.sdk} SDK is not installed"
-        pytest.skip(f"the {variant.sdk} SDK is not installed: run `make test-sdks`, which installs it")
+    reason = lacking(variant.sdk)
+    if reason is not None:
+        assert "ODRADEK_REQUIRE_SDKS" not in os.environ, reason
+        pytest.skip(reason)
 
 
-@pytest.fixture(scope="session", params=VARIANTS, ids=str)
+@contextlib.contextmanager
+def running_server(variant: Variant, directory: Path, settings: dict[str, str]) -> Iterator[HttpNode]:
+    """The variant's server; it has the application in its own process if the variant says so."""
+    if variant.server == RESTATE:
+        binary = server_binary()
+        if binary is None:
+            pytest.skip("the real Restate server is not installed: run `make test-oracle`, which installs it with npm")
+        with restate_server(binary, directory, settings) as server:
+            yield HttpNode(server.ingress_url, server.admin_url)
+        return
+    application = [HERE / variant.sdk / "app.py"] if variant.mode == "in-process" else []
+    with live_node(directory, application, environment=settings | application_settings(variant, directory)) as node:
+        yield node
+
+
+@pytest.fixture(scope="session", params=VARIANTS)
 def remote(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SdkNode]:
     variant: Variant = request.param
     require(variant)
-    directory: Path = tmp_path_factory.mktemp(str(variant))
-    environment = {
-        "RESTATE_EXPERIMENTAL_ENABLE_PROTOCOL_V7": str(variant.version == 7).lower(),
-        "RESTATE_WORKER__INVOKER__INACTIVITY_TIMEOUT": "300ms",
-        "RESTATE_DEFAULT_RETRY_POLICY__INITIAL_INTERVAL": "50ms",
-    }
-    endpoint = SdkEndpoint(variant, directory / "endpoint")
-    endpoint.start()
-    try:
-        with live_node(directory, environment=environment) as node:
-            yield SdkNode(node, endpoint, variant)
-    finally:
-        endpoint.kill()
+    directory = tmp_path_factory.mktemp(str(variant))
+    endpoint = None if variant.mode == "in-process" else SdkEndpoint(variant, directory / "endpoint")
+    with contextlib.ExitStack() as running:
+        if endpoint is not None:
+            running.callback(endpoint.kill)
+            endpoint.start()
+        node = running.enter_context(running_server(variant, directory, SETTINGS | variant.settings))
+        yield SdkNode(node, endpoint, variant)

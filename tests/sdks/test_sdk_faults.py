@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sdk_endpoint import SdkEndpoint, Variant
+from sdk_endpoint import SdkEndpoint
 from sdk_node import SdkNode
+from variants import Variant
 
 from conftest import require
 from live_node import Refused, live_node, wait_until

@@ -69,7 +69,6 @@ def test_a_completed_invocation() -> None:
         "completed_at": "2026-11-22T14:23:11.540Z",
         "completion_retention": "PT86400S",
         "journal_retention": "P0D",
-        "last_attempt_deployment_id": "dp_15lbvI90g2SRFQZxGuHuYFz",
         "status": "completed",
         "completion_result": "success",
     }
@@ -88,6 +87,7 @@ def test_one_that_backs_off() -> None:
     assert row["next_retry_at"] == "2026-11-22T14:23:16.533Z"
     related = [row[f"last_failure_related_command_{part}"] for part in ("index", "name", "type")]
     assert related == [3, "pay", "Run"]
+    assert row["last_attempt_deployment_id"] == "dp_15lbvI90g2SRFQZxGuHuYFz"
 
 
 def test_a_paused_one_shows_its_failure_in_the_events_only() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
+from odradek.discovery import SOFTWARE
 from odradek.endpoint import Application
 from odradek.protocol.attempt import Endpoint, HandlerEnvironment
 from odradek.protocol.ids import format_resource_id
@@ -40,7 +41,7 @@ def _deployment(application: Application, now: int) -> Deployment:
     return Deployment(
         id=format_resource_id("dp", hashlib.sha256(names.encode()).digest()[:16]),
         created_at=now,
-        sdk_version="odradek",
+        sdk_version=SOFTWARE,
         min_protocol_version=manifest.min_protocol_version,
         max_protocol_version=manifest.max_protocol_version,
         services=manifest.services,

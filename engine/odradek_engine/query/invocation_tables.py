@@ -154,6 +154,12 @@ def _pinned_to(row: InvocationRow, context: Context) -> tuple[str, int] | None:
     return None if status is not None and status.deployment and not status.pinned else _ran_on(row, context)
 
 
+def _runs_on(row: InvocationRow, context: Context) -> tuple[str, int] | None:
+    """The same, while an attempt is under way or backs off."""
+    live = row.status is not None and row.status.phase is Phase.INVOKED
+    return _ran_on(row, context) if live else None
+
+
 def _first_of(ran_on: Callable[[InvocationRow, Context], tuple[str, int] | None]) -> Read:
     def read(row: InvocationRow, context: Context) -> str | None:
         found = ran_on(row, context)
@@ -266,7 +272,7 @@ _ATTEMPTS: Final = (
     Column("retry_count", Kind.UINT64, _retry_count),
     Column("last_start_at", Kind.TIMESTAMP, nothing),
     Column("next_retry_at", Kind.TIMESTAMP, lambda row, _: _next_retry_at(row)),
-    Column("last_attempt_deployment_id", Kind.TEXT, _first_of(_ran_on)),
+    Column("last_attempt_deployment_id", Kind.TEXT, _first_of(_runs_on)),
     Column("last_attempt_server", Kind.TEXT, nothing),
     Column("last_failure", Kind.TEXT, _failure_text),
     Column("last_failure_error_code", Kind.TEXT, _failure_field("error_code")),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from odradek.discovery import SOFTWARE
 from odradek.driver.endpoint import InProcessEndpoint
 from odradek.protocol.codec import content_type
 from odradek.remote.asgi import Disconnected, Receive, Scope, Send, begin_response, headers_of, send_body
@@ -131,19 +131,8 @@ class Door:
                 return
 
 
-def _software() -> str:
-    try:
-        return f"odradek/{version('odradek')}"
-    except PackageNotFoundError:
-        return "odradek"
-
-
-SOFTWARE: Final = _software().encode()
-"""What engines are told of this side."""
-
-
 def _headers(media_type: str | None) -> list[tuple[bytes, bytes]]:
-    headers = [(b"x-restate-server", SOFTWARE)]
+    headers = [(b"x-restate-server", SOFTWARE.encode())]
     if media_type is not None:
         headers.append((b"content-type", media_type.encode()))
     return headers

@@ -1,5 +1,6 @@
 """The application of these tests, with the official Python SDK. Effects go to the file that EFFECTS names."""
 
+import json
 import os
 from datetime import timedelta
 
@@ -9,6 +10,7 @@ from restate.serde import BytesSerde
 
 BYTES = "application/octet-stream"
 EFFECTS = os.environ["EFFECTS"]
+VERSION_MAX = int(os.environ["PROTOCOL_VERSION_MAX"])
 KEYS = [key for key in os.environ.get("IDENTITY_KEY", "").split() if key]
 
 greeter = restate.Service("Greeter")
@@ -151,4 +153,15 @@ async def decide(ctx: restate.WorkflowSharedContext, decision: str) -> None:
     await ctx.promise("decision", type_hint=str).resolve(decision)
 
 
-app = restate.app([greeter, counter, notes, payment], identity_keys=KEYS or None)
+application = restate.app([greeter, counter, notes, payment], identity_keys=KEYS or None)
+
+
+async def app(scope, receive, send):
+    """The application, with PROTOCOL_VERSION_MAX for the highest version in its manifest."""
+
+    async def limited(message):
+        if scope.get("path", "").endswith("/discover") and message.get("body"):
+            message["body"] = json.dumps(json.loads(message["body"]) | {"maxProtocolVersion": VERSION_MAX}).encode()
+        await send(message)
+
+    await application(scope, receive, limited)

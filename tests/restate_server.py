@@ -34,8 +34,10 @@ class RestateServer:
 
     def __init__(self, directory: Path, ingress_port: int, admin_port: int) -> None:
         self.directory = directory
-        self._ingress = httpx.Client(base_url=f"http://127.0.0.1:{ingress_port}", timeout=REQUEST_SECONDS_MAX)
-        self._admin = httpx.Client(base_url=f"http://127.0.0.1:{admin_port}", timeout=REQUEST_SECONDS_MAX)
+        self.ingress_url = f"http://127.0.0.1:{ingress_port}"
+        self.admin_url = f"http://127.0.0.1:{admin_port}"
+        self._ingress = httpx.Client(base_url=self.ingress_url, timeout=REQUEST_SECONDS_MAX)
+        self._admin = httpx.Client(base_url=self.admin_url, timeout=REQUEST_SECONDS_MAX)
 
     def post(self, path: str, body: Any = None, **options: Any) -> httpx.Response:
         """A request to the ingress; a `body` goes as JSON."""
