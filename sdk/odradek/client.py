@@ -36,6 +36,8 @@ class _Asked(NamedTuple):
     content_type: str | None
     idempotency_key: str | None
     headers: dict[str, str] | None
+    scope: str | None = None
+    limit_key: str | None = None
 
 
 class IngressClient(RestateClient):
@@ -121,9 +123,12 @@ class IngressClient(RestateClient):
         key: str | None = None,
         idempotency_key: str | None = None,
         headers: dict[str, str] | None = None,
+        scope: str | None = None,
+        limit_key: str | None = None,
     ) -> bytes:
         """Calls a handler by name."""
-        return await self._call(_Asked(service, handler, key, arg, _BYTES, idempotency_key, headers))
+        asked = _Asked(service, handler, key, arg, _BYTES, idempotency_key, headers, scope, limit_key)
+        return await self._call(asked)
 
     async def generic_send(
         self,
@@ -134,9 +139,12 @@ class IngressClient(RestateClient):
         send_delay: timedelta | None = None,
         idempotency_key: str | None = None,
         headers: dict[str, str] | None = None,
+        scope: str | None = None,
+        limit_key: str | None = None,
     ) -> RestateClientSendHandle:
         """Sends to a handler by name."""
-        return await self._send(_Asked(service, handler, key, arg, _BYTES, idempotency_key, headers), send_delay)
+        asked = _Asked(service, handler, key, arg, _BYTES, idempotency_key, headers, scope, limit_key)
+        return await self._send(asked, send_delay)
 
     # --- requests ---
 
@@ -167,17 +175,15 @@ class IngressClient(RestateClient):
         return _Asked(handler.service_tag.name, handler.name, key, body, content_type, idempotency_key, headers)
 
     async def _call(self, asked: _Asked) -> bytes:
-        response = await self._post(asked, "", {})
+        response = await self._post(asked, "call", {})
         return response.content if self._codec is None else await self._codec.decode(response.content)
 
     async def _send(self, asked: _Asked, delay: timedelta | None) -> RestateClientSendHandle:
         params = {"delay": f"{int(delay.total_seconds() * 1000)}ms"} if delay else {}
-        response = await self._post(asked, "/send", params)
+        response = await self._post(asked, "send", params)
         return RestateClientSendHandle(response.json()["invocationId"], response.status_code)
 
-    async def _post(self, asked: _Asked, suffix: str, params: dict[str, str]) -> httpx.Response:
-        segments = (asked.service, asked.handler) if asked.key is None else (asked.service, asked.key, asked.handler)
-        path = "".join(f"/{quote(segment, safe='')}" for segment in segments) + suffix
+    async def _post(self, asked: _Asked, verb: str, params: dict[str, str]) -> httpx.Response:
         headers = dict(asked.headers or {})
         body = asked.body
         if asked.content_type is not None:
@@ -186,10 +192,20 @@ class IngressClient(RestateClient):
             body = body if self._codec is None else self._codec.encode(body)
         if asked.idempotency_key is not None:
             headers["idempotency-key"] = asked.idempotency_key
-        response = await self._http.post(path, content=body, headers=headers, params=params)
+        if asked.limit_key is not None:
+            headers["x-restate-limit-key"] = asked.limit_key
+        response = await self._http.post(_path(asked, verb), content=body, headers=headers, params=params)
         if not response.is_success:
             raise HttpError(response.status_code, _message_of(response), response.text)
         return response
+
+
+def _path(asked: _Asked, verb: str) -> str:
+    scope = () if asked.scope is None else ("restate", "scope", asked.scope, verb)
+    key = () if asked.key is None else (asked.key,)
+    end = (verb,) if asked.scope is None and verb == "send" else ()
+    segments = (*scope, asked.service, *key, asked.handler, *end)
+    return "".join(f"/{quote(segment, safe='')}" for segment in segments)
 
 
 class _ErrorBody(msgspec.Struct):

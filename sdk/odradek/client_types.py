@@ -113,6 +113,8 @@ class RestateClient(abc.ABC):
         key: str | None = None,
         idempotency_key: str | None = None,
         headers: dict[str, str] | None = None,
+        scope: str | None = None,
+        limit_key: str | None = None,
     ) -> bytes:
         """Calls a handler by name, bytes in and out."""
 
@@ -126,5 +128,7 @@ class RestateClient(abc.ABC):
         send_delay: timedelta | None = None,
         idempotency_key: str | None = None,
         headers: dict[str, str] | None = None,
+        scope: str | None = None,
+        limit_key: str | None = None,
     ) -> RestateClientSendHandle:
         """Invokes a handler by name without waiting for it."""

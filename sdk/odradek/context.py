@@ -312,8 +312,13 @@ class Context(abc.ABC):
         key: str | None = None,
         idempotency_key: str | None = None,
         headers: dict[str, str] | None = None,
+        scope: str | None = None,
+        limit_key: str | None = None,
     ) -> RestateDurableCallFuture[bytes]:
-        """Calls a handler by name, bytes in and out."""
+        """Calls a handler by name, bytes in and out.
+
+        `scope` and `limit_key` belong to flow control, which this engine does not have: it fails the attempt (RT0024).
+        """
 
     @abc.abstractmethod
     def generic_send(
@@ -325,8 +330,10 @@ class Context(abc.ABC):
         send_delay: timedelta | None = None,
         idempotency_key: str | None = None,
         headers: dict[str, str] | None = None,
+        scope: str | None = None,
+        limit_key: str | None = None,
     ) -> SendHandle:
-        """Invokes a handler by name without waiting for it."""
+        """Invokes a handler by name without waiting for it; for `scope` and `limit_key` see `generic_call`."""
 
     @overload
     def awakeable(self) -> tuple[str, RestateDurableFuture[Any]]: ...

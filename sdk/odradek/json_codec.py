@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable
 from dataclasses import is_dataclass
 from types import NoneType, UnionType
-from typing import Any, Final, Union, get_args, get_origin
+from typing import Any, Final, Union, get_args, get_origin, is_typeddict
 
 import msgspec
 
@@ -76,7 +76,7 @@ _decoders: dict[tuple[Any, bool], Decode] = {}
 def decoder(hint: Any, *, strict: bool = False) -> Decode:
     """A function that decodes JSON into the hinted type, None of an empty document.
 
-    Hints of plain JSON values are only checked if `strict`; then an empty document, too, must fit the hint.
+    Hints of plain JSON values are only checked if `strict`. A `TypedDict` never is: it is a word to type checkers.
     """
     try:
         found = _decoders.get((hint, strict))
@@ -93,18 +93,15 @@ def _make_decoder(hint: Any, strict: bool) -> Decode:
     typed = _typed_decode(hint, strict)
     if typed is None:
         return decode
-    empty_fits = not strict or _is_optional(hint)
 
     def decode_typed(document: bytes) -> Any:
-        if not document and empty_fits:
-            return None
-        return typed(document)
+        return typed(document) if document else None
 
     return decode_typed
 
 
 def _typed_decode(hint: Any, strict: bool) -> Decode | None:
-    if is_untyped(hint) or (not strict and _is_plain(hint)):
+    if is_untyped(hint) or _mentions_typed_dict(hint) or (not strict and _is_plain(hint)):
         return None
     if is_pydantic(hint):
         validate: Decode = hint.model_validate_json
@@ -124,8 +121,8 @@ def is_untyped(hint: Any) -> bool:
     return hint is None or hint is Any or hint is object or hint in _REFUSED
 
 
-def _is_optional(hint: Any) -> bool:
-    return hint is NoneType or NoneType in get_args(hint)
+def _mentions_typed_dict(hint: Any) -> bool:
+    return is_typeddict(hint) or any(_mentions_typed_dict(part) for part in get_args(hint))
 
 
 def _is_plain(hint: Any) -> bool:

@@ -104,6 +104,12 @@ def test_generic() -> None:
     assert (result, request.url.path, request.content) == (b"o", "/S/k/h", b"in")
 
 
+def test_a_scope_stands_in_the_path() -> None:
+    answer = httpx.Response(200, content=b"o")
+    _, request = ask(lambda client: client.generic_call("S", "h", b"in", "k", scope="a.b", limit_key="l"), answer)
+    assert (request.url.path, request.headers["x-restate-limit-key"]) == ("/restate/scope/a.b/call/S/k/h", "l")
+
+
 @pytest.mark.parametrize(
     ("answer", "message"),
     [

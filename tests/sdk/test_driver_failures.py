@@ -93,7 +93,7 @@ def test_invalid_input_is_terminal_and_the_handler_does_not_run() -> None:
         raise AssertionError("ran")
 
     async def test() -> None:
-        for body in (b'"text"', b"{", b"\xff", b""):
+        for body in (b'"text"', b"{", b"\xff"):
             made = FakeEngine(service(handler), "Svc/handler", body)
             output = await made.output()
             assert output.failure is not None

@@ -117,14 +117,14 @@ async def calls(ctx: odradek.Context) -> str:
     future = ctx.service_call(echo, "x", idempotency_key="ik", headers={"h": "v"})
     invocation = await future.invocation_id()
     answer = await future
-    raw = await ctx.generic_call("Svc", "echo", b'"raw"')
+    raw = await ctx.generic_call("Svc", "echo", b'"raw"', scope="s")
     return f"{invocation} {answer} {raw.decode()}"
 
 
 @svc.handler()
 async def sends(ctx: odradek.Context) -> str:
     handle = ctx.object_send(add, "k", 1, send_delay=timedelta(seconds=5))
-    ctx.generic_send("Svc", "echo", b'"x"', headers={"h": "v"}, idempotency_key="ik")
+    ctx.generic_send("Svc", "echo", b'"x"', headers={"h": "v"}, idempotency_key="ik", scope="s", limit_key="l")
     invocation = await handle.invocation_id()
     await handle.cancel_invocation()
     return invocation
@@ -378,7 +378,7 @@ class TestMessages:
             commands = [message for message in made.sent if not isinstance(message, AwaitingOn)]
             assert commands[:3] == [
                 OneWayCallCommand("Obj", "add", b"1", due, (), "k", None, 1),
-                OneWayCallCommand("Svc", "echo", b'"x"', 0, (Header("h", "v"),), "", "ik", 2),
+                OneWayCallCommand("Svc", "echo", b'"x"', 0, (Header("h", "v"),), "", "ik", 2, "", "s", "l"),
                 SendSignalCommand(child_id(1), 1),
             ]
 

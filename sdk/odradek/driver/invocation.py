@@ -281,9 +281,12 @@ class InvocationContext(WorkflowContext):
         key: str | None = None,
         idempotency_key: str | None = None,
         headers: dict[str, str] | None = None,
+        scope: str | None = None,
+        limit_key: str | None = None,
     ) -> CallFuture[bytes]:
         """Calls a handler by name, bytes in and out."""
-        return self._call(generic_request(service, handler, key, arg, idempotency_key, headers), _BYTES)
+        request = generic_request(service, handler, key, arg, idempotency_key, headers, scope, limit_key)
+        return self._call(request, _BYTES)
 
     def generic_send(
         self,
@@ -294,9 +297,12 @@ class InvocationContext(WorkflowContext):
         send_delay: timedelta | None = None,
         idempotency_key: str | None = None,
         headers: dict[str, str] | None = None,
+        scope: str | None = None,
+        limit_key: str | None = None,
     ) -> SentInvocation:
         """Invokes a handler by name without waiting for it."""
-        return self._send(generic_request(service, handler, key, arg, idempotency_key, headers), send_delay)
+        request = generic_request(service, handler, key, arg, idempotency_key, headers, scope, limit_key)
+        return self._send(request, send_delay)
 
     def _call(self, request: Outgoing, output_serde: Serde[T]) -> CallFuture[T]:
         attempt = self.attempt

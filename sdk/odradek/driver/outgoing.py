@@ -35,11 +35,14 @@ def generic_request(
     argument: bytes,
     idempotency_key: str | None,
     headers: dict[str, str] | None,
+    scope: str | None = None,
+    limit_key: str | None = None,
 ) -> Outgoing:
     """A request by names. Raises `TypeError` if the argument is not bytes."""
     if not isinstance(argument, bytes | bytearray | memoryview):
         raise TypeError(f"the argument for {service}/{handler} must be bytes, not {type(argument).__qualname__}")
-    return _request(service, handler, key, bytes(argument), idempotency_key, headers)
+    request = _request(service, handler, key, bytes(argument), idempotency_key, headers)
+    return request._replace(scope=scope, limit_key=limit_key)
 
 
 def _request(

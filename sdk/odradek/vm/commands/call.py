@@ -17,6 +17,8 @@ class Outgoing(NamedTuple):
     parameter: bytes
     headers: tuple[Header, ...]
     idempotency_key: str | None
+    scope: str | None = None
+    limit_key: str | None = None
 
 
 class CallIds(NamedTuple):
@@ -29,8 +31,11 @@ class CallIds(NamedTuple):
 def call(machine: Machine, request: Outgoing) -> CallIds:
     """Calls; a cancellation of this invocation reaches the child for as long as its result is not there."""
     ids = CallIds(machine.new_completion_id(), machine.new_completion_id())
-    service, handler, key, parameter, headers, idempotency_key = request
-    machine.issue(CallCommand(service, handler, parameter, headers, key, idempotency_key, *ids))
+    service, handler, key, parameter, headers, idempotency_key, scope, limit_key = request
+    command = CallCommand(
+        service, handler, parameter, headers, key, idempotency_key, *ids, scope=scope, limit_key=limit_key
+    )
+    machine.issue(command)
     machine.arrivals.children[ids.result] = ids.invocation_id
     return ids
 
@@ -38,6 +43,18 @@ def call(machine: Machine, request: Outgoing) -> CallIds:
 def send(machine: Machine, request: Outgoing, invoke_time_ms: int) -> int:
     """Sends, to start at `invoke_time_ms` since the epoch (0: now); returns the completion id of the child's id."""
     number = machine.new_completion_id()
-    service, handler, key, parameter, headers, idempotency_key = request
-    machine.issue(OneWayCallCommand(service, handler, parameter, invoke_time_ms, headers, key, idempotency_key, number))
+    service, handler, key, parameter, headers, idempotency_key, scope, limit_key = request
+    command = OneWayCallCommand(
+        service,
+        handler,
+        parameter,
+        invoke_time_ms,
+        headers,
+        key,
+        idempotency_key,
+        number,
+        scope=scope,
+        limit_key=limit_key,
+    )
+    machine.issue(command)
     return number
