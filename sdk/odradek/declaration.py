@@ -17,7 +17,7 @@ from odradek.handler import (
     attach_handler,
     make_handler,
 )
-from odradek.protocol.manifest import RESERVED_SERVICE_PREFIXES, SERVICE_NAME
+from odradek.protocol.manifest import SERVICE_NAME, is_reserved_service_name
 
 T = TypeVar("T")
 
@@ -36,8 +36,8 @@ class ServiceDeclaration:
     ) -> None:
         if not SERVICE_NAME.fullmatch(name):
             raise ValueError(f"the service name {name!r} must match {SERVICE_NAME.pattern}")
-        if name.lower().startswith(RESERVED_SERVICE_PREFIXES):
-            raise ValueError(f"the service name {name!r} begins with one of {RESERVED_SERVICE_PREFIXES}: reserved")
+        if is_reserved_service_name(name):
+            raise ValueError(f"the service name {name!r} is reserved, as is every name that begins with 'restate'")
         self.service_tag = ServiceTag(kind, name, description, metadata)
         self.options = options
         self.context_managers: ContextManagers = context_managers or []

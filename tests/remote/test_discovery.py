@@ -109,15 +109,15 @@ def test_what_may_pass_is_tried_again(status: int) -> None:
 
 def test_but_not_for_ever() -> None:
     behaviour = Answering(answer(status=503))
-    assert refusal(behaviour).code == "META0013"
+    assert refusal(behaviour).code == "META0003"
     assert len(behaviour.requests) == discovery.TRIES_MAX
 
 
 @pytest.mark.parametrize(
     ("bad", "code"),
     [
-        (answer(status=404), "META0013"),
-        (answer(status=401), "META0013"),
+        (answer(status=404), "META0003"),
+        (answer(status=401), "META0003"),
         (answer(b"<html>", kind="text/html"), "META0013"),
         (answer(kind=None), "META0013"),
         (answer(kind=V4 + "; charset=utf-8"), "META0013"),
@@ -127,9 +127,13 @@ def test_but_not_for_ever() -> None:
         (answer([]), "META0013"),
         (answer({**MANIFEST, "services": [{"name": "A", "ty": "ACTOR"}]}), "META0013"),
         (answer({**MANIFEST, "protocolMode": "SMOKE_SIGNALS"}), "META0013"),
-        (answer({**MANIFEST, "minProtocolVersion": 7, "maxProtocolVersion": 5}), "META0012"),
-        (answer({**MANIFEST, "maxProtocolVersion": 2**31}), "META0012"),
-        (answer({**MANIFEST, "minProtocolVersion": 0}), "META0012"),
+        (answer({key: value for key, value in MANIFEST.items() if key != "protocolMode"}), "META0013"),
+        (answer({key: value for key, value in MANIFEST.items() if key != "minProtocolVersion"}), "META0013"),
+        (answer({**MANIFEST, "lambdaCompression": "smaller"}), "META0013"),
+        (answer({**MANIFEST, "services": [{"name": "A", "ty": "SERVICE", "abortTimeout": -1}]}), "META0013"),
+        (answer({**MANIFEST, "minProtocolVersion": 7, "maxProtocolVersion": 5}), "META0013"),
+        (answer({**MANIFEST, "maxProtocolVersion": 2**31}), "META0013"),
+        (answer({**MANIFEST, "minProtocolVersion": 0}), "META0013"),
         (answer({**MANIFEST, "minProtocolVersion": 1, "maxProtocolVersion": 4}), "META0012"),
         (answer({**MANIFEST, "minProtocolVersion": 8, "maxProtocolVersion": 9}), "META0012"),
         (answer(software="restate-sdk-typescript/1.2.1"), "META0012"),

@@ -140,7 +140,7 @@ def test_the_metadata_of_a_service() -> None:
         retry_policy_max_attempts=3,
         handlers=(HandlerManifest(name="h", input=InputRule(content_type="application/json")),),
     )
-    assert service_metadata(RegisteredService(manifest, "dp_1x", 4), Config()) == {
+    assert service_metadata(RegisteredService(manifest, "dp_1x", 4), Config(), duplex=True) == {
         "name": "S",
         "ty": "Service",
         "handlers": [
@@ -182,7 +182,7 @@ def test_the_metadata_of_a_handler() -> None:
         retry_policy_on_max_attempts=OnMaxAttempts.KILL,
         retry_policy_max_interval=2000,
     )
-    assert handler_metadata(service, handler) == {
+    assert handler_metadata(service, handler, duplex=True) == {
         "name": "h",
         "public": False,
         "input_description": "JSON integer",
@@ -192,7 +192,7 @@ def test_the_metadata_of_a_handler() -> None:
         "retry_policy": {"max_attempts": None, "max_interval": "2s", "on_max_attempts": "Kill"},
     }
     public = HandlerManifest(name="h", ingress_private=False)
-    assert handler_metadata(service, public)["public"] is True
+    assert handler_metadata(service, public, duplex=True)["public"] is True
 
 
 # --- invocations ---

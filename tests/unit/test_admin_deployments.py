@@ -87,7 +87,7 @@ def test_an_endpoint_is_registered() -> None:
         assert made.json()["sdk_version"] == "sdk/1"
         (service,) = made.json()["services"]
         assert (service["name"], service["revision"], service["deployment_id"]) == ("Greeter", 1, identifier)
-        assert discovery.asked == [(URI, False, {"X-Team": "a"})]
+        assert discovery.asked == [(URI, False, {"x-team": "a"})]
         (listed,) = (await client.get("/deployments")).json()["deployments"]
         assert listed == {
             "id": identifier,
@@ -98,7 +98,7 @@ def test_an_endpoint_is_registered() -> None:
             "min_protocol_version": 5,
             "max_protocol_version": 7,
             "sdk_version": "sdk/1",
-            "additional_headers": {"X-Team": "a"},
+            "additional_headers": {"x-team": "a"},
             "metadata": {"m": "1"},
             "services": [{"name": "Greeter", "revision": 1}],
         }
@@ -120,7 +120,9 @@ def test_registered_again() -> None:
         assert (forced.status_code, forced.json()["id"]) == (200, first["id"])
         assert forced.json()["services"][0]["revision"] == 2
         by_version_2 = await client.post("/v2/deployments", json={"uri": URI})
-        assert by_version_2.json()["services"][0]["revision"] == 3
+        assert (by_version_2.status_code, by_version_2.json()["services"][0]["revision"]) == (201, 3)
+        conflict = await client.post("/v2/deployments", json={"uri": URI, "force": False})
+        assert refused(conflict) == (409, None)
         by_version_4 = await client.post("/v4/deployments", json={"uri": URI})
         assert by_version_4.json()["services"][0]["revision"] == 3
 
@@ -171,7 +173,8 @@ def test_an_old_deployment_still_shows_what_it_serves() -> None:
 
 @pytest.mark.row("A2")
 def test_http1_and_request_response() -> None:
-    answering = endpoint(manifest("Greeter", "greet"), mode="REQUEST_RESPONSE")
+    greet = HandlerManifest(name="greet", inactivity_timeout=7)
+    answering = endpoint(manifest("Greeter", greet, inactivity_timeout=5), mode="REQUEST_RESPONSE")
 
     async def scenario(client: httpx.AsyncClient, discovery: FakeDiscovery, gateway: FakeGateway) -> None:
         made = await client.post("/deployments", json={"uri": URI, "use_http_11": True})
@@ -179,6 +182,10 @@ def test_http1_and_request_response() -> None:
         assert (detail["http_version"], detail["protocol_type"]) == ("HTTP/1.1", "RequestResponse")
         assert discovery.asked[0][1]
         assert gateway.schema.handlers["Greeter", "greet"].inactivity_timeout == 0
+        shown = (await client.get("/services/Greeter")).json()
+        assert shown["inactivity_timeout"] == "0s"
+        assert "inactivity_timeout" not in shown["handlers"][0]
+        assert [shown["info"][0]["code"], shown["handlers"][0]["info"][0]["code"]] == ["RT0021", "RT0021"]
 
     play(scenario, greeter=answering)
 
@@ -188,13 +195,12 @@ def test_http1_and_request_response() -> None:
     [
         (endpoint(), "META0005"),
         (endpoint(manifest("restateful", "x")), "META0005"),
-        (endpoint(manifest("OpenAPI_x", "x")), "META0005"),
+        (endpoint(manifest("OpenAPI", "x")), "META0005"),
         (endpoint(manifest("a b", "x")), "META0005"),
         (endpoint(manifest("A", "x"), manifest("A", "y")), "META0005"),
         (endpoint(manifest("A", "x", "x")), "META0005"),
         (endpoint(manifest("A", "x.y")), "META0005"),
         (endpoint(manifest("A", HandlerManifest(name="x", ty=HandlerType.WORKFLOW))), "META0005"),
-        (endpoint(manifest("A", "x", ty=ServiceType.WORKFLOW)), "META0005"),
         (endpoint(manifest("A", HandlerManifest(name="x", ingress_private=False), ingress_private=True)), "META0005"),
         (endpoint(manifest("A", HandlerManifest(name="x", workflow_completion_retention=1))), "META0005"),
         (
@@ -223,6 +229,22 @@ def test_what_cannot_be_served_is_refused(found: Discovered, code: str) -> None:
         assert gateway.commands == []
 
     play(scenario, greeter=found)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        InputRule(content_type="nonsense"),
+        InputRule(content_type="text /plain"),
+        InputRule(content_type="application/json", json_schema=5),
+        InputRule(content_type="application/json", json_schema="string"),
+    ],
+)
+def test_payload_rules_that_say_nothing_are_refused(rule: InputRule) -> None:
+    async def scenario(client: httpx.AsyncClient, _: FakeDiscovery, __: FakeGateway) -> None:
+        assert refused(await client.post("/deployments", json={"uri": URI})) == (400, "META0005")
+
+    play(scenario, greeter=endpoint(manifest("A", HandlerManifest(name="x", input=rule))))
 
 
 def test_what_a_schema_says_of_itself_is_let_be() -> None:
@@ -285,7 +307,7 @@ def test_another_address() -> None:
         assert moved.json()["services"][0]["revision"] == 1
         assert discovery.asked[-1] == ("http://other/", False, {"a": "b"})
         more = await client.patch(path, json={"uri": "http://more", "overwrite": True})
-        assert {each["name"]: each["revision"] for each in more.json()["services"]} == {"Greeter": 2, "More": 1}
+        assert {each["name"]: each["revision"] for each in more.json()["services"]} == {"Greeter": 1, "More": 1}
         assert (await client.put(path, json={})).status_code == 405
         assert list(gateway.schema.deployments) == [made["id"]]
 
@@ -307,7 +329,7 @@ def test_an_address_that_invocations_could_not_go_on_at(other: Discovered) -> No
     async def scenario(client: httpx.AsyncClient, _: FakeDiscovery, gateway: FakeGateway) -> None:
         made = (await client.post("/deployments", json={"uri": URI})).json()
         answer = await client.patch(f"/deployments/{made['id']}", json={"uri": "http://other"})
-        assert refused(answer) == (409, "META0016")
+        assert refused(answer) == (400, "META0016")
         assert gateway.schema.deployments[made["id"]].uri == URI
 
     play(scenario, greeter=GREETER, other=other)
@@ -318,7 +340,15 @@ def test_removal() -> None:
     async def scenario(client: httpx.AsyncClient, _: FakeDiscovery, gateway: FakeGateway) -> None:
         made = (await client.post("/deployments", json={"uri": URI})).json()
         path = f"/deployments/{made['id']}"
-        assert (await client.delete(path)).status_code == 501
+        for unfinished, said in (
+            (0, "no unfinished invocation"),
+            (1, "1 unfinished invocation is"),
+            (7, "7 unfinished"),
+        ):
+            gateway.rows = [{"unfinished": unfinished}]
+            answer = await client.delete(path)
+            assert answer.status_code == 501
+            assert answer.json()["message"].startswith(said)
         assert (await client.delete(path, params={"force": "maybe"})).status_code == 400
         assert (await client.delete(path, params={"force": "true"})).status_code == 202
         assert (await client.delete(path, params={"force": "true"})).status_code == 404

@@ -21,6 +21,7 @@ from odradek_engine.admin.registration import (
     check_headers,
     check_similar,
     check_types,
+    in_lower_case,
     read_address,
     would_be_services,
 )
@@ -32,8 +33,8 @@ from odradek_engine.model.registry import Deployment, RegisteredService
 
 API_VERSION: Final = "api_version"
 """Where the scope of a request holds the version of the API in its path, if there was one."""
-_FORCE_BY_DEFAULT: Final = 2
-"""In this version of the API a registration overwrites unless told otherwise."""
+_FIRST_VERSION: Final = 2
+"""In this version of the API a registration overwrites unless told otherwise, and always answers as a new one does."""
 _NO_LAMBDA: Final = "deployments on AWS Lambda are not supported by this server: register the address of an endpoint"
 
 
@@ -77,33 +78,36 @@ class Deployments:
             )
         if body.auth is not None:
             raise AdminError(501, "the 'auth' of a deployment is not supported by this server")
-        force = request.scope.get(API_VERSION) == _FORCE_BY_DEFAULT if body.force is None else body.force
+        first_version = request.scope.get(API_VERSION) == _FIRST_VERSION
+        force = first_version if body.force is None else body.force
         known = self._at(str(read_address(body.uri)))
         if known is not None and not force:
+            if first_version:
+                raise AdminError(409, f"Conflict: deployment {known.id} already exists")
             return self._registered(known, self._services_of(known), new=False)
         deployment = await self._registration.discovered(self._registration.new(body))
         if body.dry_run:
-            return self._would_be(deployment, known, breaking=body.breaking or force)
+            return self._would_be(deployment, known, breaking=body.breaking or force, new=first_version)
         command = RegisterDeployment(deployment, overwrite=force, breaking=body.breaking)
         outcome = await self._gateway.ask_registry(command)
         if isinstance(outcome, Refused):
             raise AdminError(outcome.code, outcome.message, TYPE_CHANGED)
         assert isinstance(outcome, Registered)
         found = self._gateway.schema.deployments[outcome.deployment]
-        return self._registered(found, self._services_of(found), new=not outcome.existing)
+        return self._registered(found, self._services_of(found), new=first_version or not outcome.existing)
 
-    def _would_be(self, deployment: Deployment, known: Deployment | None, *, breaking: bool) -> Response:
+    def _would_be(self, deployment: Deployment, known: Deployment | None, *, breaking: bool, new: bool) -> Response:
         schema = self._gateway.schema
         if not breaking:
             check_types(deployment, schema)
         if known is not None:
             deployment = replace(deployment, id=known.id, created_at=known.created_at)
-        return self._registered(deployment, would_be_services(deployment, schema), new=known is None)
+        return self._registered(deployment, would_be_services(deployment, schema), new=new or known is None)
 
     def _registered(self, deployment: Deployment, services: list[RegisteredService], *, new: bool) -> Response:
         body = {
             "id": deployment.id,
-            "services": [service_metadata(service, self._config) for service in services],
+            "services": [service_metadata(service, self._config, duplex=deployment.duplex) for service in services],
             "min_protocol_version": deployment.min_protocol_version,
             "max_protocol_version": deployment.max_protocol_version,
             "sdk_version": deployment.sdk_version,
@@ -123,7 +127,7 @@ class Deployments:
         if body.uri is not None:
             wanted = replace(wanted, uri=str(read_address(body.uri)))
         if body.additional_headers is not None:
-            wanted = replace(wanted, additional_headers=dict(check_headers(body.additional_headers)))
+            wanted = replace(wanted, additional_headers=in_lower_case(check_headers(body.additional_headers)))
         if body.use_http_11 is not None:
             wanted = replace(wanted, http1=body.use_http_11)
         found = await self._registration.discovered(wanted)
@@ -145,11 +149,23 @@ class Deployments:
     async def _remove(self, request: Request) -> Response:
         identifier = check_resource_id("deployment", "dp", request.path_params["deployment"])
         if not read_flag(request, "force"):
-            raise AdminError(501, "a deployment is removed with force=true only: invocations pinned to it cannot go on")
+            raise AdminError(501, f"{await self._in_use(identifier)}: force=true removes it all the same")
         outcome = await self._gateway.ask_registry(RemoveDeployment(identifier))
         if isinstance(outcome, Refused):
             raise AdminError(outcome.code, outcome.message)
         return Response(status_code=202)
+
+    async def _in_use(self, deployment: str) -> str:
+        """How many invocations could not go on without a deployment."""
+        rows = await self._gateway.query(
+            "SELECT COUNT(1) AS unfinished FROM sys_invocation_status "
+            f"WHERE status != 'completed' AND pinned_deployment_id = '{deployment}'"
+        )
+        unfinished = rows[0]["unfinished"]
+        if not unfinished:
+            return f"no unfinished invocation is pinned to the deployment '{deployment}'"
+        invocations = "invocation is" if unfinished == 1 else "invocations are"
+        return f"{unfinished} unfinished {invocations} pinned to the deployment '{deployment}' and can run nowhere else"
 
     # --- what is there ----------------------------------------------------------------------------
 

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from types import NoneType
 from typing import Any, Final
 
 from odradek.protocol.manifest import (
     HANDLER_NAME,
-    RESERVED_SERVICE_PREFIXES,
     SERVICE_NAME,
     EndpointManifest,
     HandlerManifest,
     HandlerType,
+    InputRule,
+    OutputRule,
     ServiceManifest,
     ServiceType,
+    is_reserved_service_name,
 )
 
 SERVICES_MAX: Final = 10_000
 """Of one deployment."""
 _SCHEMA_DEPTH_MAX: Final = 200
+_CONTENT_TYPE: Final = re.compile(r"[^/\s;]+/[^/\s;]+(\s*;.*)?")
 
 _HANDLER_TYPES: Final = {
     ServiceType.SERVICE: (None, HandlerType.SHARED),
@@ -48,11 +53,8 @@ def _complaints(manifest: EndpointManifest) -> Iterator[str]:
             yield f"the deployment serves two services named '{service.name}'"
         if SERVICE_NAME.fullmatch(service.name) is None:
             yield f"'{service.name}' cannot be the name of a service: it must match {SERVICE_NAME.pattern}"
-        if service.name.lower().startswith(RESERVED_SERVICE_PREFIXES):
-            yield (
-                f"the service name '{service.name}' is reserved: no name may begin with "
-                f"{' or '.join(RESERVED_SERVICE_PREFIXES)}"
-            )
+        if is_reserved_service_name(service.name):
+            yield f"the service name '{service.name}' is reserved, as is every name that begins with 'restate'"
         yield from _handler_complaints(service)
 
 
@@ -70,11 +72,8 @@ def _handler_complaints(service: ServiceManifest) -> Iterator[str]:
             yield f"{where} is public, but the service {service.name} is private: make the service public"
         yield from _retention_complaints(where, handler)
         for rule in (handler.input, handler.output):
-            if rule is not None and _refers_outside(rule.json_schema):
-                yield f"the JSON schema of {where} refers to another document: put everything into the schema"
-    runs = [handler.name for handler in service.handlers if handler.ty is HandlerType.WORKFLOW]
-    if service.ty is ServiceType.WORKFLOW and len(runs) != 1:
-        yield f"the workflow '{service.name}' must have one handler that runs it, and has {len(runs)}"
+            if rule is not None:
+                yield from _payload_complaints(where, rule)
 
 
 def _retention_complaints(where: str, handler: HandlerManifest) -> Iterator[str]:
@@ -83,6 +82,15 @@ def _retention_complaints(where: str, handler: HandlerManifest) -> Iterator[str]
             yield f"{where} runs a workflow, which has no idempotency retention: set its completion retention"
     elif handler.workflow_completion_retention is not None:
         yield f"{where} runs no workflow, and so has no workflow completion retention"
+
+
+def _payload_complaints(where: str, rule: InputRule | OutputRule) -> Iterator[str]:
+    if rule.content_type is not None and _CONTENT_TYPE.fullmatch(rule.content_type) is None:
+        yield f"{where} has the content type '{rule.content_type}', which is none: write type/subtype"
+    if not isinstance(rule.json_schema, (dict, bool, NoneType)):
+        yield f"the JSON schema of {where} is neither an object nor true or false"
+    elif _refers_outside(rule.json_schema):
+        yield f"the JSON schema of {where} refers to another document: put everything into the schema"
 
 
 def _refers_outside(schema: Any) -> bool:

@@ -27,11 +27,18 @@ _SERVICE_TYPES: Final = {
     ServiceType.VIRTUAL_OBJECT: "VirtualObject",
     ServiceType.WORKFLOW: "Workflow",
 }
-_HANDLER_TYPES: Final = {
+_HANDLER_TYPES: Final[dict[HandlerType | None, str]] = {
     HandlerType.EXCLUSIVE: "Exclusive",
     HandlerType.SHARED: "Shared",
     HandlerType.WORKFLOW: "Workflow",
 }
+_UNSAID_TYPES: Final = {
+    ServiceType.SERVICE: None,
+    ServiceType.VIRTUAL_OBJECT: HandlerType.EXCLUSIVE,
+    ServiceType.WORKFLOW: HandlerType.SHARED,
+}
+"""What a handler is that does not say."""
+_INACTIVITY_IGNORED: Final = "RT0021"
 _ON_MAX_ATTEMPTS: Final = {OnMaxAttempts.PAUSE: "Pause", OnMaxAttempts.KILL: "Kill"}
 
 
@@ -52,7 +59,10 @@ def deployment_summary(deployment: Deployment, schema: Schema) -> dict[str, Any]
 
 def deployment_detail(deployment: Deployment, schema: Schema, config: Config) -> dict[str, Any]:
     """A deployment with its services in full."""
-    services = [service_metadata(service, config) for service in deployment_services(deployment, schema)]
+    services = [
+        service_metadata(service, config, duplex=deployment.duplex)
+        for service in deployment_services(deployment, schema)
+    ]
     return _deployment(deployment) | {"services": services}
 
 
@@ -83,14 +93,17 @@ def _deployment(deployment: Deployment) -> dict[str, Any]:
     )
 
 
-def service_metadata(service: RegisteredService, config: Config) -> dict[str, Any]:
-    """A service with its handlers; every setting as it is in force for handlers without one of their own."""
+def service_metadata(service: RegisteredService, config: Config, *, duplex: bool) -> dict[str, Any]:
+    """A service with its handlers; every setting as it is in force for handlers without one of their own.
+
+    `duplex`: whether its deployment hears while it talks; if not, its handlers suspend whenever they wait.
+    """
     manifest = service.manifest
     invoker = config.worker.invoker
     return _present(
         name=manifest.name,
         ty=_SERVICE_TYPES[manifest.ty],
-        handlers=[handler_metadata(manifest, handler) for handler in manifest.handlers],
+        handlers=[handler_metadata(manifest, handler, duplex=duplex) for handler in manifest.handlers],
         deployment_id=service.deployment,
         revision=service.revision,
         public=not manifest.ingress_private,
@@ -99,10 +112,11 @@ def service_metadata(service: RegisteredService, config: Config) -> dict[str, An
         idempotency_retention=_duration(manifest.idempotency_retention, config.default_idempotency_retention_ms),
         workflow_completion_retention=_workflow_retention(manifest, config),
         journal_retention=_duration(manifest.journal_retention, config.default_journal_retention_ms),
-        inactivity_timeout=_duration(manifest.inactivity_timeout, invoker.inactivity_timeout_ms),
+        inactivity_timeout=_duration(manifest.inactivity_timeout if duplex else 0, invoker.inactivity_timeout_ms),
         abort_timeout=_duration(manifest.abort_timeout, invoker.abort_timeout_ms),
         enable_lazy_state=bool(manifest.enable_lazy_state),
         retry_policy=_service_retry_policy(manifest, config),
+        info=_ignored_timeout(manifest, "service", duplex=duplex),
     )
 
 
@@ -127,48 +141,63 @@ def _service_retry_policy(manifest: ServiceManifest, config: Config) -> dict[str
     return in_force | _retry_overrides(manifest)
 
 
-def handler_metadata(service: ServiceManifest, handler: HandlerManifest) -> dict[str, Any]:
+def handler_metadata(service: ServiceManifest, handler: HandlerManifest, *, duplex: bool) -> dict[str, Any]:
     """A handler; settings only where it has its own."""
     private = handler.ingress_private if handler.ingress_private is not None else service.ingress_private
     rule = handler.input or InputRule(content_type="*/*")
     output = handler.output or OutputRule(content_type=_JSON)
     return _present(
         name=handler.name,
-        ty=None if handler.ty is None else _HANDLER_TYPES[handler.ty],
+        ty=_HANDLER_TYPES.get(handler.ty or _UNSAID_TYPES[service.ty]),
         public=not private,
         input_description=_describe(rule.content_type, rule.json_schema),
-        output_description=_describe(output.content_type, output.json_schema),
+        output_description=_describe(
+            output.content_type, output.json_schema, "optional " if output.set_content_type_if_empty else ""
+        ),
         input_json_schema=rule.json_schema,
         output_json_schema=output.json_schema,
         documentation=handler.documentation,
         metadata=handler.metadata or None,
         idempotency_retention=_duration(handler.idempotency_retention),
-        workflow_completion_retention=_duration(handler.workflow_completion_retention),
         journal_retention=_duration(handler.journal_retention),
-        inactivity_timeout=_duration(handler.inactivity_timeout),
+        inactivity_timeout=_duration(handler.inactivity_timeout) if duplex else None,
         abort_timeout=_duration(handler.abort_timeout),
         enable_lazy_state=handler.enable_lazy_state,
         retry_policy={"max_attempts": None} | _retry_overrides(handler),
+        info=_ignored_timeout(handler, "handler", duplex=duplex),
     )
 
 
+def _ignored_timeout(options: Options, what: str, *, duplex: bool) -> list[dict[str, str]] | None:
+    if duplex or options.inactivity_timeout is None:
+        return None
+    text = (
+        f"the inactivity timeout of {format_duration(options.inactivity_timeout)} is not applied: the {what} is served "
+        "in request-response mode, where a handler suspends whenever it waits"
+    )
+    return [{"code": _INACTIVITY_IGNORED, "message": text}]
+
+
 def _retry_overrides(options: Options) -> dict[str, Any]:
-    on_max_attempts = options.retry_policy_on_max_attempts
+    on_max_attempts, attempts = options.retry_policy_on_max_attempts, options.retry_policy_max_attempts
     return _present(
         initial_interval=_duration(options.retry_policy_initial_interval),
         exponentiation_factor=options.retry_policy_exponentiation_factor,
-        max_attempts=options.retry_policy_max_attempts,
+        max_attempts=None if attempts is None else max(attempts, 1),
         max_interval=_duration(options.retry_policy_max_interval),
         on_max_attempts=None if on_max_attempts is None else _ON_MAX_ATTEMPTS[on_max_attempts],
     )
 
 
-def _describe(content_type: str | None, json_schema: Any) -> str:
-    """What goes in or out, in a word or two: `none`, `JSON string`, `text/plain`."""
+def _describe(content_type: str | None, json_schema: Any, unless_empty: str = "") -> str:
+    """What goes in or out, in a word or two: `none`, `JSON 'Order'`, `JSON string`, `text/plain`."""
     if content_type is None:
         return "none"
-    kind = json_schema.get("type") if isinstance(json_schema, dict) else None
-    return f"JSON {kind}" if content_type == _JSON and isinstance(kind, str) else content_type
+    schema = json_schema if isinstance(json_schema, dict) else {}
+    title, kind = schema.get("title"), schema.get("type")
+    if isinstance(title, str):
+        return f"JSON '{title}'"
+    return f"JSON {kind}" if isinstance(kind, str) else f"{unless_empty}{content_type}"
 
 
 def _duration(*milliseconds: int | None) -> str | None:

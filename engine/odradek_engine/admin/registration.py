@@ -116,7 +116,7 @@ class Registration:
             in_process=False,
             uri=str(read_address(body.uri)),
             http1=body.use_http_11,
-            additional_headers=body.additional_headers or {},
+            additional_headers=in_lower_case(body.additional_headers or {}),
             metadata=body.metadata or {},
         )
 
@@ -126,7 +126,7 @@ def read_address(uri: str) -> Address:
     try:
         return parse_address(uri)
     except BadAddress as error:
-        raise AdminError(400, str(error)) from None
+        raise AdminError(400, f"The request field 'uri' is invalid. Reason: {error}") from None
 
 
 def check_headers(headers: Mapping[str, str]) -> Mapping[str, str]:
@@ -139,6 +139,11 @@ def check_headers(headers: Mapping[str, str]) -> Mapping[str, str]:
         if not value.isprintable() or not value.isascii():
             raise AdminError(400, f"additional_headers: the value of '{name}' has characters that no header can have")
     return headers
+
+
+def in_lower_case(headers: Mapping[str, str]) -> dict[str, str]:
+    """Names of headers as HTTP/2 has them."""
+    return {name.lower(): value for name, value in headers.items()}
 
 
 def would_be_services(deployment: Deployment, schema: Schema) -> list[RegisteredService]:
@@ -169,7 +174,7 @@ def check_similar(before: Deployment, after: Deployment) -> None:
         after.max_protocol_version < before.max_protocol_version
     ):
         raise AdminError(
-            409,
+            400,
             f"the new address speaks the protocol versions {after.min_protocol_version} to "
             f"{after.max_protocol_version}, and the old one {before.min_protocol_version} to "
             f"{before.max_protocol_version}: invocations under way could not go on",
@@ -179,8 +184,8 @@ def check_similar(before: Deployment, after: Deployment) -> None:
     for service in before.services:
         same = found.get(service.name)
         if same is None or same.ty is not service.ty:
-            raise AdminError(409, f"the new address does not serve '{service.name}' as it was", NOT_SIMILAR)
+            raise AdminError(400, f"the new address does not serve '{service.name}' as it was", NOT_SIMILAR)
         missing = {handler.name for handler in service.handlers} - {handler.name for handler in same.handlers}
         if missing:
             names = ", ".join(sorted(missing))
-            raise AdminError(409, f"the new address has no handlers {names} in '{service.name}'", NOT_SIMILAR)
+            raise AdminError(400, f"the new address has no handlers {names} in '{service.name}'", NOT_SIMILAR)

@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from odradek.protocol.manifest import ServiceType
 from odradek_engine.admin.errors import AdminError, json_response
-from odradek_engine.admin.metadata import handler_metadata, service_metadata
+from odradek_engine.admin.metadata import service_metadata
 from odradek_engine.admin.openapi import service_document
 from odradek_engine.config import Config
 from odradek_engine.gateway import Gateway
@@ -40,26 +40,23 @@ class Services:
 
     async def _services(self, _: Request) -> Response:
         services = self._gateway.schema.services
-        return json_response(
-            {"services": [service_metadata(services[name], self._config) for name in sorted(services)]}
-        )
+        return json_response({"services": [self._shown(services[name]) for name in sorted(services)]})
 
     async def _service(self, request: Request) -> Response:
-        return json_response(service_metadata(self._find(request), self._config))
+        return json_response(self._shown(self._find(request)))
 
     async def _openapi(self, request: Request) -> Response:
         return json_response(service_document(self._find(request).manifest, self._ingress_url))
 
     async def _handlers(self, request: Request) -> Response:
-        manifest = self._find(request).manifest
-        return json_response({"handlers": [handler_metadata(manifest, handler) for handler in manifest.handlers]})
+        return json_response({"handlers": self._shown(self._find(request))["handlers"]})
 
     async def _handler(self, request: Request) -> Response:
         name = request.path_params["handler"]
         service = self._gateway.schema.services.get(request.path_params["service"])
-        for handler in service.manifest.handlers if service else ():
-            if service and handler.name == name:
-                return json_response(handler_metadata(service.manifest, handler))
+        for handler in self._shown(service)["handlers"] if service else ():
+            if handler["name"] == name:
+                return json_response(handler)
         raise AdminError(
             404, f"The requested handler '{name}' on service '{request.path_params['service']}' does not exist"
         )
@@ -69,8 +66,12 @@ class Services:
         if service.ty is ServiceType.SERVICE:
             raise AdminError(400, f"Service '{service.name}' is a plain service and has no state")
         state = await self._gateway.object_state(service.name, request.path_params["key"])
-        shown = {name.decode("utf-8", "backslashreplace"): _shown(value) for name, value in sorted(state.items())}
+        shown = {name.decode("utf-8", "backslashreplace"): _shown_value(value) for name, value in sorted(state.items())}
         return json_response(shown)
+
+    def _shown(self, service: RegisteredService) -> dict[str, Any]:
+        deployment = self._gateway.schema.deployments.get(service.deployment)
+        return service_metadata(service, self._config, duplex=deployment is None or deployment.duplex)
 
     def _find(self, request: Request) -> RegisteredService:
         name = request.path_params["service"]
@@ -80,7 +81,7 @@ class Services:
         return service
 
 
-def _shown(value: bytes) -> Any:
+def _shown_value(value: bytes) -> Any:
     """JSON as it is, other bytes as base64."""
     try:
         msgspec.json.decode(value)

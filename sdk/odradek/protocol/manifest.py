@@ -7,14 +7,22 @@ from __future__ import annotations
 
 import re
 from enum import Enum
-from typing import Any, Final
+from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 
 SERVICE_NAME: Final = re.compile(r"([a-zA-Z]|_[a-zA-Z0-9])[a-zA-Z0-9._-]*")
 HANDLER_NAME: Final = re.compile(r"([a-zA-Z]|_[a-zA-Z0-9])[a-zA-Z0-9_]*")
-RESERVED_SERVICE_PREFIXES: Final = ("restate", "openapi")
-"""A service's name may not begin with these, in any case: they are paths of the ingress."""
+RESERVED_SERVICE_PREFIX: Final = "restate"
+"""No service's name may begin with it, in any case: the ingress has paths of its own there."""
+RESERVED_SERVICE_NAME: Final = "openapi"
+"""No service may have this name, in any case; longer names may begin with it."""
+
+
+def is_reserved_service_name(name: str) -> bool:
+    """Whether no service may be called so."""
+    name = name.lower()
+    return name == RESERVED_SERVICE_NAME or name.startswith(RESERVED_SERVICE_PREFIX)
 
 
 class ServiceType(Enum):
@@ -31,6 +39,10 @@ class HandlerType(Enum):
     WORKFLOW = "WORKFLOW"
     EXCLUSIVE = "EXCLUSIVE"
     SHARED = "SHARED"
+
+
+Milliseconds: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
+Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class OnMaxAttempts(Enum):
@@ -65,15 +77,16 @@ class Options(_Part, frozen=True, kw_only=True):
 
     documentation: str | None = None
     metadata: dict[str, str] = {}
-    inactivity_timeout: int | None = None
-    abort_timeout: int | None = None
-    journal_retention: int | None = None
-    idempotency_retention: int | None = None
+    inactivity_timeout: Milliseconds | None = None
+    abort_timeout: Milliseconds | None = None
+    journal_retention: Milliseconds | None = None
+    idempotency_retention: Milliseconds | None = None
     enable_lazy_state: bool | None = None
     ingress_private: bool | None = None
-    retry_policy_initial_interval: int | None = None
-    retry_policy_max_interval: int | None = None
-    retry_policy_max_attempts: int | None = None
+    retry_policy_initial_interval: Milliseconds | None = None
+    retry_policy_max_interval: Milliseconds | None = None
+    retry_policy_max_attempts: Count | None = None
+    """With the first one: 0 is as good as 1."""
     retry_policy_exponentiation_factor: float | None = None
     retry_policy_on_max_attempts: OnMaxAttempts | None = None
 
@@ -85,7 +98,7 @@ class HandlerManifest(Options, frozen=True, kw_only=True):
     ty: HandlerType | None = None
     input: InputRule | None = None
     output: OutputRule | None = None
-    workflow_completion_retention: int | None = None
+    workflow_completion_retention: Milliseconds | None = None
 
 
 class ServiceManifest(Options, frozen=True, kw_only=True):

@@ -116,6 +116,16 @@ class TestUpdate:
         world.decide(c.UpdateDeployment(remote("dp_1", B), overwrite=True))
         assert registered(world) == {"B": ("dp_1", 1)}
 
+    def test_services_keep_their_revisions_and_are_taken_from_nobody(self) -> None:
+        world = World()
+        world.decide(c.RegisterDeployment(remote("dp_1", A, B)))
+        world.decide(c.RegisterDeployment(remote("dp_2", B)))
+        changed = manifest("A", "x", "z")
+        world.decide(c.UpdateDeployment(remote("dp_1", changed, B), overwrite=True))
+        assert registered(world) == {"A": ("dp_1", 1), "B": ("dp_2", 2)}
+        assert [row.manifest for _, row in world.rows()["services"]] == [changed, B]
+        assert [row.revisions for _, row in world.rows()["deployments"]] == [{"A": 1, "B": 1}, {"B": 2}]
+
     def test_of_what_is_not_there(self) -> None:
         outcome = World().ask(c.UpdateDeployment(remote("dp_1", A)))
         assert isinstance(outcome, o.Refused)

@@ -1,15 +1,15 @@
 """Asks a deployment what it serves.
 
 The answer is its endpoint manifest. What else comes, or nothing, is a `DiscoveryFailed` with the documented code:
-META0003 nobody answers, META0012 no common protocol version, META0013 something else answers, META0014 it speaks
-HTTP/1.1 only, META0005 names that cannot be.
+META0003 nobody answers, or not with success, META0012 no common protocol version, META0013 something else answers,
+META0014 it speaks HTTP/1.1 only.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
@@ -57,6 +57,15 @@ class Discovered(NamedTuple):
     def duplex(self) -> bool:
         """Whether both sides of an attempt may talk at once."""
         return self.manifest.protocol_mode == _DUPLEX
+
+
+class _SentManifest(EndpointManifest, frozen=True, kw_only=True, rename="camel"):
+    """As it comes over the wire, where less may be left out."""
+
+    protocol_mode: str
+    min_protocol_version: int
+    max_protocol_version: int
+    lambda_compression: Literal["zstd"] | None = None
 
 
 class _Answer:
@@ -163,12 +172,12 @@ def _read(address: Address, answer: _Answer) -> Discovered:
     bad = f"the deployment at {address} did not answer as a service deployment does: "
     if answer.status != 200:
         passing = answer.status in _PASSING
-        raise DiscoveryFailed("META0013", f"{bad}it answered with status {answer.status}", passing=passing)
+        raise DiscoveryFailed("META0003", f"{bad}it answered with status {answer.status}", passing=passing)
     media_type = answer.headers.get("content-type")
     if media_type not in _MEDIA_TYPES:
         raise DiscoveryFailed("META0013", f"{bad}its answer is of type {media_type}")
     try:
-        manifest = msgspec.json.decode(answer.body, type=EndpointManifest)
+        manifest = msgspec.json.decode(answer.body, type=_SentManifest)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DiscoveryFailed("META0013", f"{bad}its manifest cannot be read: {error}") from None
     software = answer.headers.get("x-restate-server", "")
@@ -182,7 +191,7 @@ def _check_versions(address: Address, manifest: EndpointManifest, software: str)
     least, most = manifest.min_protocol_version, manifest.max_protocol_version
     if not 0 < least <= most < 2**31:
         raise DiscoveryFailed(
-            "META0012", f"the deployment at {address} claims the protocol versions {least} to {most}, which is no range"
+            "META0013", f"the deployment at {address} claims the protocol versions {least} to {most}, which is no range"
         )
     if software.startswith(_OLD_SOFTWARE):
         most = 1

@@ -42,13 +42,13 @@ def decide_registration(d: Decision, command: RegisterDeployment) -> None:
 
 
 def decide_update(d: Decision, command: UpdateDeployment) -> None:
-    """Another address, other headers; with `overwrite` other services too."""
+    """Another address, other headers; with `overwrite` other services too, under the revisions that they have."""
     deployment = command.deployment
     known = d.tables.deployments.get(deployment.id.encode())
     if known is None:
         d.answer(_unknown(deployment.id))
         return
-    services = tuple(_revised(d, deployment)) if command.overwrite else ()
+    services = tuple(_replaced(d, deployment)) if command.overwrite else ()
     _register(d, deployment, services, known)
     d.effect(RegistryChanged())
     d.answer(Registered(deployment.id, existing=True))
@@ -96,6 +96,16 @@ def _revised(d: Decision, deployment: Deployment) -> Iterator[RegisteredService]
             yield RegisteredService(manifest, deployment.id, 1)
         elif not (deployment.in_process and _stays(d, known, manifest, deployment)):
             yield RegisteredService(manifest, deployment.id, known.revision + 1)
+
+
+def _replaced(d: Decision, deployment: Deployment) -> Iterator[RegisteredService]:
+    """The services that stay or become the deployment's; those that a newer one serves are left to that."""
+    for manifest in deployment.services:
+        known = d.tables.services.get(manifest.name.encode())
+        if known is None:
+            yield RegisteredService(manifest, deployment.id, 1)
+        elif known.deployment == deployment.id:
+            yield replace(known, manifest=manifest)
 
 
 def _stays(d: Decision, known: RegisteredService, manifest: ServiceManifest, deployment: Deployment) -> bool:
