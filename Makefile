@@ -21,7 +21,7 @@ ARGS ?=
 SDKS := .cache/sdks
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint fmt types unit contract live rows test-oracle test-sdks bench clean
+.PHONY: help setup demo test lint fmt types unit contract live rows oracle test-oracle test-sdks bench clean
 
 help:  ## List the verbs
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,8 +67,10 @@ live: setup  ## Real processes, killed under load
 rows: setup  ## Print docs/features.md, row by row, with the results of the tests that name them
 	$(PY) -m pytest --rows $(ARGS)
 
-test-oracle: setup $(RESTATE)  ## Our SDK under the real Restate server, which npm fetches
-	$(PY) -m pytest tests/remote_sdk tests/sdks -m oracle $(ARGS)
+oracle: $(RESTATE) $(SDKS)/python/.installed  ## Install what test-oracle holds us against, by npm and pip
+
+test-oracle: setup oracle  ## Our SDK under the real Restate server, and the examples under both SDKs and servers
+	ODRADEK_REQUIRE_ORACLE=1 $(PY) -m pytest tests/remote_sdk tests/sdks tests/equality -m oracle $(ARGS)
 
 $(RESTATE):
 	npm install --prefix .cache/restate --ignore-scripts --no-audit --no-fund --loglevel=error \

@@ -50,7 +50,7 @@ payment_tracker = odradek.VirtualObject("PaymentTracker")
 async def payment_failed(ctx: odradek.ObjectContext, payment: FailedPayment) -> Standing:
     """Reminds the user, now and again, unless the invoice is paid; after the last reminder support takes over."""
     standing = await ctx.get("standing", type_hint=Standing)
-    if standing is not None and standing is not Standing.REMINDED:
+    if standing is not None and standing != Standing.REMINDED:
         return standing
     reminders = await ctx.get("reminders", type_hint=int) or 0
     if reminders == REMINDERS_MAX:

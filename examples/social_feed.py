@@ -59,10 +59,10 @@ async def process_post(ctx: odradek.ObjectContext, post: Post) -> Verdict:
     await ctx.run_typed("create", Network.create, post_id=post_id, user=user, content=post.content)
     while True:
         verdict = await ctx.run_typed("moderation", Network.moderation, post_id=post_id, content=post.content)
-        if verdict is not Verdict.PENDING:
+        if verdict != Verdict.PENDING:
             break
         await ctx.sleep(ASK_AGAIN_AFTER)
-    if verdict is Verdict.FINE:
+    if verdict == Verdict.FINE:
         await ctx.run_typed("show", Network.show, post_id=post_id, user=user, content=post.content)
         feed = await ctx.get("feed", type_hint=list[str]) or []
         ctx.set("feed", [*feed, post.content])

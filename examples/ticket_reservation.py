@@ -65,13 +65,13 @@ async def reserve(ctx: odradek.ObjectContext) -> bool:
 @ticket_object.handler()
 async def give_back(ctx: odradek.ObjectContext) -> None:
     """Ends a reservation; a seat that is sold stays sold."""
-    if await ctx.get("status", type_hint=TicketStatus) is not TicketStatus.SOLD:
+    if await ctx.get("status", type_hint=TicketStatus) != TicketStatus.SOLD:
         ctx.clear("status")
 
 
 @ticket_object.handler()
 async def mark_as_sold(ctx: odradek.ObjectContext) -> None:
-    if await ctx.get("status", type_hint=TicketStatus) is TicketStatus.RESERVED:
+    if await ctx.get("status", type_hint=TicketStatus) == TicketStatus.RESERVED:
         ctx.set("status", TicketStatus.SOLD)
 
 

@@ -59,11 +59,6 @@ class EndpointProcess:
         return True
 
 
-def python_sdk_installed() -> bool:
-    """Whether `make test-sdks` has fetched the official Python SDK."""
-    return (SDKS / "python" / ".installed").exists()
-
-
 def hypercorn_command(app: str, port: int) -> list[str]:
     """Serves `module:name` with the official Python SDK, in the process that is started."""
     hypercorn = str(SDKS / "python" / "bin" / "hypercorn")

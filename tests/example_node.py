@@ -22,9 +22,12 @@ class OutsideWorld:
 
     def done(self, service: str, action: str | None = None) -> list[dict[str, Any]]:
         """What a service did, in order."""
+        return [each for each in self.entries() if each["service"] == service and action in (None, each["action"])]
+
+    def entries(self) -> list[dict[str, Any]]:
+        """What all of them did, in order."""
         lines = self.diary.read_text().splitlines() if self.diary.exists() else []
-        entries: list[dict[str, Any]] = [json.loads(line) for line in lines]
-        return [each for each in entries if each["service"] == service and action in (None, each["action"])]
+        return [json.loads(line) for line in lines]
 
     def story(self) -> list[str]:
         """All that was done, in order: `service: action request_id`."""

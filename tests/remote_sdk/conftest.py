@@ -10,7 +10,7 @@ from identity_keys import make_key_file
 from oracle import Oracle, Variant
 from served_endpoint import ServedEndpoint
 
-from restate_server import RestateServer, restate_server, server_binary
+from restate_server import RestateServer, installed_server, restate_server
 
 APP_FILE = Path(__file__).parent / "oracle_app.py"
 
@@ -32,9 +32,7 @@ def signing_key(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 @pytest.fixture(scope="session")
 def real_server(tmp_path_factory: pytest.TempPathFactory, signing_key: tuple[Path, str]) -> Iterator[RestateServer]:
-    binary = server_binary()
-    if binary is None:
-        pytest.skip("the real Restate server is not installed: run `make test-oracle`, which installs it with npm")
+    binary = installed_server()
     settings = {
         "RESTATE_EXPERIMENTAL_ENABLE_PROTOCOL_V7": "true",
         "RESTATE_REQUEST_IDENTITY_PRIVATE_KEY_PEM_FILE": str(signing_key[0]),

@@ -14,7 +14,7 @@ from sdk_node import SdkNode
 from variants import OFFICIAL, OURS, RESTATE, UNDER_THE_REAL_SERVER, Variant
 
 from live_node import HttpNode, live_node
-from restate_server import restate_server, server_binary
+from restate_server import installed_server, restate_server
 
 VARIANTS = [
     *(pytest.param(variant, id=str(variant), marks=pytest.mark.live) for variant in OURS),
@@ -39,10 +39,7 @@ def require(variant: Variant) -> None:
 def running_server(variant: Variant, directory: Path, settings: dict[str, str]) -> Iterator[HttpNode]:
     """The variant's server; it has the application in its own process if the variant says so."""
     if variant.server == RESTATE:
-        binary = server_binary()
-        if binary is None:
-            pytest.skip("the real Restate server is not installed: run `make test-oracle`, which installs it with npm")
-        with restate_server(binary, directory, settings) as server:
+        with restate_server(installed_server(), directory, settings) as server:
             yield HttpNode(server.ingress_url, server.admin_url)
         return
     application = [HERE / variant.sdk / "app.py"] if variant.mode == "in-process" else []

@@ -286,6 +286,12 @@ ENTRIES: list[tuple[m.Entry, str, Any, Any]] = [
         {"Command": {"Sleep": {"wake_up_time": 1795359651073, "completion_id": 9, "name": "nap"}}},
     ),
     (
+        m.SleepCommand(1795359651073, 9),
+        "Command: Sleep",
+        {"Command": {"Sleep": {"wake_up_time": 1795359651073, "completion_id": 9, "name": ""}}},
+        {"Command": {"Sleep": {"wake_up_time": 1795359651073, "completion_id": 9}}},
+    ),
+    (
         m.SleepCompletion(9),
         "Notification: Sleep",
         {"Notification": {"Completion": {"Sleep": {"completion_id": 9}}}},

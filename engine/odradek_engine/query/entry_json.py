@@ -92,8 +92,9 @@ def entry_json(entry: m.Entry, callees: Mapping[int, str], schema: Schema, lite:
     """An entry as JSON text. `callees`: invocation ids by the completion ids that carry them."""
     if is_command(entry):
         body = _command(entry, callees, schema, lite)
-        if not lite or isinstance(entry, m.RunCommand | m.SleepCommand):
-            body["name"] = entry_name(entry)
+        name = entry_name(entry)
+        if not lite or (name and isinstance(entry, m.RunCommand | m.SleepCommand)):
+            body["name"] = name
         shape: Any = {"Command": {_COMMAND_NAMES[type(entry)]: body}}
     elif lite:
         shape = {"Notification": _lite_notification(entry)}
