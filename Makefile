@@ -17,11 +17,11 @@ BROKERS ?=
 # Further arguments of pytest: make unit ARGS='-k timers -x'
 ARGS ?=
 
-# Where the official SDKs of other languages are installed for their tests.
-SDKS := .cache/sdks
+# The languages whose SDKs `make sdks` builds, all if none is named: make sdks SDKS='python go'
+SDKS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint fmt types unit contract live rows oracle test-oracle test-sdks bench clean
+.PHONY: help setup demo test lint fmt types unit contract live rows oracle test-oracle sdks test-sdks bench clean
 
 help:  ## List the verbs
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -77,18 +77,11 @@ $(RESTATE):
 		@restatedev/restate-server@$(RESTATE_VERSION)
 	@touch $@
 
-test-sdks: setup $(SDKS)/python/.installed $(SDKS)/typescript/.installed  ## The official SDKs, which pip and npm fetch
-	ODRADEK_REQUIRE_SDKS=1 $(PY) -m pytest tests/sdks -m sdks $(ARGS)
+sdks: setup  ## Build the test applications of the official SDKs in .cache/sdks (SDKS='go rust')
+	$(PY) tests/sdks/build_sdks.py $(SDKS)
 
-$(SDKS)/python/.installed: tests/sdks/python/requirements.txt
-	$(PYTHON) -m venv $(SDKS)/python
-	$(SDKS)/python/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
-	@touch $@
-
-$(SDKS)/typescript/.installed: tests/sdks/typescript/package.json
-	mkdir -p $(SDKS)/typescript && cp $< $(SDKS)/typescript
-	npm install --prefix $(SDKS)/typescript --ignore-scripts --no-audit --no-fund --loglevel=error
-	@touch $@
+test-sdks: sdks  ## The official SDKs, those whose tools are here (ODRADEK_REQUIRE_SDKS=1: all of them)
+	$(PY) -m pytest tests/sdks -m sdks $(ARGS)
 
 bench: setup  ## Measure, and print ratios (BROKERS=host:port, PEERS=1: the peers too, REMOTE=1: handlers elsewhere, SOAK=1: a million calls)
 	$(PY) -m bench $(if $(BROKERS),--brokers $(BROKERS)) $(if $(PEERS),--peers) $(if $(REMOTE),--remote) $(if $(SOAK),--soak)

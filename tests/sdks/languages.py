@@ -1,4 +1,4 @@
-"""How the application of each SDK is built and started."""
+"""How the application of each SDK is built, once for the same sources, and started."""
 
 from __future__ import annotations
 
@@ -11,41 +11,84 @@ from typing import NamedTuple
 from endpoint_process import SDKS, hypercorn_command
 
 HERE = Path(__file__).parent
+STAMP = ".installed"
+"""In a language's folder below `SDKS`: a digest of what was built there."""
+
+Command = list[str]
 
 
 class Language(NamedTuple):
-    """All commands run in the application's folder."""
+    """How its application is built and started."""
 
     software: str
     """What the SDK calls itself, before its version."""
-    serve: Callable[[int], list[str]]
-    """Starts the endpoint on a port of 127.0.0.1."""
+    serve: Callable[[int], Command]
+    """Starts the endpoint on a port of 127.0.0.1, in the folder of the sources."""
+    build: tuple[Command, ...] = ()
+    """Makes all that `serve` needs, in the language's folder below `SDKS`; nothing where that is there anyhow."""
+    sources: tuple[str, ...] = ("**/*",)
+    """Patterns of files, whose change asks for another build."""
     tools: tuple[str, ...] = ()
     """Programs without which it can be neither built nor run."""
     version_max: int | None = None
     """The highest protocol version it offers; None: the one that PROTOCOL_VERSION_MAX names."""
 
 
-def _serve_ours(port: int) -> list[str]:
-    return [sys.executable, "-m", "odradek", "serve", "app.py", "--bind", f"127.0.0.1:{port}"]
+def _installed(language: str, *path: str) -> str:
+    return str(SDKS.joinpath(language, *path))
 
 
-def _serve_typescript(port: int) -> list[str]:
-    return ["node", "app.mjs"]
+def _source(language: str, *path: str) -> str:
+    return str(HERE.joinpath(language, *path))
 
 
-LANGUAGES = {
-    "odradek": Language("odradek", _serve_ours),
-    "python": Language("restate-sdk-python/", lambda port: hypercorn_command("app:app", port)),
-    "typescript": Language("restate-sdk-typescript/", _serve_typescript, ("node", "npm"), 7),
-}
+_ODRADEK = Language(
+    software="odradek",
+    serve=lambda port: [sys.executable, "-m", "odradek", "serve", "app.py", "--bind", f"127.0.0.1:{port}"],
+)
+_PYTHON = Language(
+    software="restate-sdk-python/",
+    serve=lambda port: hypercorn_command("app:app", port),
+    build=(
+        [sys.executable, "-m", "venv", "."],
+        [
+            *("bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
+            *("--requirement", _source("python", "requirements.txt")),
+        ],
+    ),
+    sources=("requirements.txt",),
+)
+_TYPESCRIPT = Language(
+    software="restate-sdk-typescript/",
+    serve=lambda port: ["node", "app.mjs"],
+    build=(
+        ["cp", _source("typescript", "package.json"), _source("typescript", "package-lock.json"), "."],
+        ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
+    ),
+    sources=("package*.json",),
+    tools=("node", "npm"),
+    version_max=7,
+)
+_GO = Language(
+    software="restate-sdk-go/",
+    serve=lambda port: [_installed("go", "endpoint")],
+    build=(["go", "build", "-C", _source("go"), "-o", _installed("go", "endpoint"), "."],),
+    tools=("go",),
+    version_max=7,
+)
+
+LANGUAGES = {"odradek": _ODRADEK, "python": _PYTHON, "typescript": _TYPESCRIPT, "go": _GO}
+
+
+def missing_tools(sdk: str) -> str | None:
+    """Why an SDK's application can never run on this machine; None: it could."""
+    missing = [tool for tool in LANGUAGES[sdk].tools if shutil.which(tool) is None]
+    return f"for the {sdk} SDK this machine lacks {' and '.join(missing)}" if missing else None
 
 
 def lacking(sdk: str) -> str | None:
-    """Why an SDK's application cannot be run here; None: it can."""
-    missing = [tool for tool in LANGUAGES[sdk].tools if shutil.which(tool) is None]
-    if missing:
-        return f"for the {sdk} SDK this machine lacks {' and '.join(missing)}"
-    if sdk != "odradek" and not (SDKS / sdk / ".installed").exists():
-        return f"the {sdk} SDK is not installed: run `make test-sdks`, which installs it"
-    return None
+    """Why an SDK's application cannot be run now; None: it can."""
+    reason = missing_tools(sdk)
+    if reason is None and LANGUAGES[sdk].build and not (SDKS / sdk / STAMP).exists():
+        return f"the {sdk} SDK is not built: run `make test-sdks`, which does it"
+    return reason

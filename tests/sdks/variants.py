@@ -49,4 +49,8 @@ OFFICIAL = (
     Variant("typescript", "duplex", 7),
     Variant("typescript", "request-response", 6),
     Variant("typescript", "http1", 7),
+    Variant("go", "duplex", 6),
+    Variant("go", "duplex", 7),
+    Variant("go", "request-response", 6),
+    Variant("go", "http1", 7),
 )
