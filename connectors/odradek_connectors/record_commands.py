@@ -81,14 +81,15 @@ class RecordCommands:
         if refusal is not None and kind is TargetKind.WORKFLOW_RUN:
             kind = TargetKind.WORKFLOW_SHARED  # it is no run: a good record of the key may still begin that
         target = Target(kind, handler.service, handler.handler, key)
-        retention = handler.journal_retention
+        kept = REFUSAL_RETENTION_MS if refusal is not None else 0
+        result_retention, journal_retention = (max(kept, retention) for retention in handler.retentions(None))
         invocation = Invocation(
             new_invocation_id(target, None, self._unique(record.offset)),
             target,
             created_at,
             self._source,
-            completion_retention=handler.completion_retention,
-            journal_retention=retention if refusal is None else max(retention, REFUSAL_RETENTION_MS),
+            completion_retention=result_retention,
+            journal_retention=journal_retention,
         )
         value = b"" if record.value is None or (refusal is not None and not refusal.keep_value) else record.value
         target_partition = partition_of_invocation(invocation.id, self._partitions)

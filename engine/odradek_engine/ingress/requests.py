@@ -158,6 +158,7 @@ def invoke(
     """The command of a call or a send. `unique`: 16 random bytes where neither a key nor the target fixes the id."""
     handler = route.handler
     target = route.target
+    completion_retention, journal_retention = handler.retentions(idempotency_key)
     invocation = Invocation(
         id=new_invocation_id(target, idempotency_key, unique),
         target=target,
@@ -165,8 +166,8 @@ def invoke(
         source=_SOURCE,
         idempotency_key=idempotency_key,
         execution_time=0 if delay is None else now_ms + delay,
-        completion_retention=handler.completion_retention,
-        journal_retention=handler.journal_retention,
+        completion_retention=completion_retention,
+        journal_retention=journal_retention,
     )
     return Invoke(invocation, InputCommand(tuple(head.forwarded), body), not route.send)
 

@@ -74,6 +74,15 @@ class HandlerSchema(msgspec.Struct, frozen=True):
     protocol_version: int = 0
     """The service protocol's, with that deployment; 0 in the node's own process."""
 
+    def retentions(self, idempotency_key: str | None) -> tuple[int, int]:
+        """How long an invocation's result and its journal are kept, in ms: the journal no longer than the result.
+
+        A result that nobody can ask for by a key is kept for the sake of the journal alone.
+        """
+        asked_for = idempotency_key is not None or self.kind is TargetKind.WORKFLOW_RUN
+        result = self.completion_retention if asked_for else self.journal_retention
+        return result, min(result, self.journal_retention)
+
 
 class Schema(msgspec.Struct, frozen=True):
     """All that is registered, at one moment."""

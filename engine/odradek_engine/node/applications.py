@@ -9,6 +9,7 @@ from odradek.discovery import SOFTWARE
 from odradek.endpoint import Application
 from odradek.protocol.attempt import Endpoint, HandlerEnvironment
 from odradek.protocol.ids import format_resource_id
+from odradek_engine.admin.manifest_rules import BadManifest, check_manifest
 from odradek_engine.application_file import BadApplication
 from odradek_engine.model.registry import Deployment
 
@@ -37,6 +38,10 @@ class Applications:
 
 def _deployment(application: Application, now: int) -> Deployment:
     manifest = application.manifest()
+    try:
+        check_manifest(manifest)
+    except BadManifest as error:
+        raise BadApplication(str(error)) from None
     names = "\0".join(sorted(application.services))
     return Deployment(
         id=format_resource_id("dp", hashlib.sha256(names.encode()).digest()[:16]),

@@ -325,7 +325,7 @@ class TestCalls:
         invocation = world.invoke(service())
         world.say(invocation, command)
         failure = failure_of(world, invocation)
-        assert (failure.code, failure.error_code) == (404, "RT0018")
+        assert (failure.code, failure.error_code) == (500, "RT0018")
         name = f"{command.service_name}/{command.handler_name}"
         assert failure.message.endswith(f"the service handler {name} was not found")
         assert world.journal(invocation) == (INPUT,)

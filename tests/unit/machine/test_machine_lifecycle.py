@@ -218,7 +218,7 @@ class TestEnds:
 
     def test_without_retention_nothing_stays(self) -> None:
         world = World()
-        invocation = world.invoke(service(), journal_kept=0)
+        invocation = world.invoke(service(), kept=0, journal_kept=0)
         world.say(invocation, DONE, End())
         assert world.only(InvocationEnded).result.value == b"out"
         assert world.rows() == {}
@@ -231,6 +231,15 @@ class TestEnds:
         kept = world.tables.completions.get(invocation.id)
         assert kept is not None
         assert (kept.expires_at, kept.journal_expires_at) == (world.now + HOUR, world.now + HOUR)
+
+    def test_a_journal_that_is_not_kept_is_gone_at_once(self) -> None:
+        world = World()
+        invocation = world.invoke(service(), key="k", kept=HOUR, journal_kept=0)
+        world.say(invocation, DONE, End())
+        kept = world.tables.completions.get(invocation.id)
+        assert kept is not None
+        assert (kept.result.value, kept.journal_kept, kept.expires_at) == (b"out", False, world.now + HOUR)
+        assert world.tables.journal_entries(invocation.id) == ()
 
     def test_what_the_handler_says_after_its_end_is_dropped(self) -> None:
         world = World()

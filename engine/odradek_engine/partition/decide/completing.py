@@ -19,7 +19,13 @@ from odradek_engine.model.rows import Caller, Completion, Invocation, Result, St
 from odradek_engine.model.target import Target, TargetKind
 from odradek_engine.partition import keys
 from odradek_engine.partition.decide.decision import Decision
-from odradek_engine.partition.decide.forgetting import ROW_BYTES, forget, forget_workflow, workflow_bytes
+from odradek_engine.partition.decide.forgetting import (
+    ROW_BYTES,
+    forget,
+    forget_journal,
+    forget_workflow,
+    workflow_bytes,
+)
 from odradek_engine.partition.decide.starting import release_lock
 from odradek_engine.partition.tables import RETAINED_BYTES
 
@@ -27,9 +33,8 @@ from odradek_engine.partition.tables import RETAINED_BYTES
 def complete(d: Decision, invocation: Invocation, status: Status, result: Result) -> None:
     """Ends an invocation that has begun to run."""
     _stop_waiting(d, invocation, status)
-    keep = retention(invocation)
-    if keep > 0:
-        _keep(d, invocation, status, result, keep)
+    if invocation.completion_retention > 0:
+        _keep(d, invocation, status, result)
     else:
         forget(d, invocation.id)
         if invocation.target.kind is TargetKind.WORKFLOW_RUN:
@@ -52,14 +57,7 @@ def end_attempt(d: Decision, invocation: bytes, status: Status) -> None:
     d.effect(EndAttempt(invocation, status.attempt))
 
 
-def retention(invocation: Invocation) -> int:
-    """How long the result is kept, in ms."""
-    if invocation.idempotency_key is not None or invocation.target.kind is TargetKind.WORKFLOW_RUN:
-        return invocation.completion_retention
-    return invocation.journal_retention
-
-
-def _keep(d: Decision, invocation: Invocation, status: Status, result: Result, keep: int) -> None:
+def _keep(d: Decision, invocation: Invocation, status: Status, result: Result) -> None:
     workflow = invocation.target.kind is TargetKind.WORKFLOW_RUN
     size = d.tables.journal_summary(invocation.id).payload_bytes + len(result.value or b"") + ROW_BYTES
     if workflow:
@@ -67,8 +65,8 @@ def _keep(d: Decision, invocation: Invocation, status: Status, result: Result, k
     completion = Completion(
         result,
         completed_at=d.now,
-        expires_at=d.now + keep,
-        journal_expires_at=d.now + min(keep, invocation.journal_retention),
+        expires_at=d.now + invocation.completion_retention,
+        journal_expires_at=d.now + min(invocation.completion_retention, invocation.journal_retention),
         retained_bytes=size,
         inboxed_at=status.inboxed_at,
         scheduled_at=status.scheduled_at,
@@ -79,6 +77,8 @@ def _keep(d: Decision, invocation: Invocation, status: Status, result: Result, k
     )
     total = (d.tables.counters.get(RETAINED_BYTES) or 0) + size
     d.emit(InvocationCompleted(invocation.id, completion, total))
+    if invocation.journal_retention == 0:
+        forget_journal(d, invocation.id, completion)
 
 
 def attach_caller(d: Decision, invocation_id: bytes, status: Status, caller: Caller) -> None:

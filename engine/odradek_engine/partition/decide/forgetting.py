@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from msgspec.structs import replace
+
 from odradek_engine.model.events import InvocationForgotten, JournalForgotten, PromisesForgotten, StateChanged
 from odradek_engine.model.rows import Completion
 from odradek_engine.model.target import Target
@@ -67,18 +69,7 @@ def forget_journal(d: Decision, invocation_id: bytes, completion: Completion) ->
         assert invocation is not None
         size += workflow_bytes(d, invocation.target)
     total = (d.tables.counters.get(RETAINED_BYTES) or 0) - completion.retained_bytes + size
-    kept = Completion(
-        completion.result,
-        completion.completed_at,
-        completion.expires_at,
-        completion.expires_at,
-        size,
-        completion.inboxed_at,
-        completion.scheduled_at,
-        completion.running_at,
-        journal_kept=False,
-        workflow=completion.workflow,
-    )
+    kept = replace(completion, journal_expires_at=completion.expires_at, retained_bytes=size, journal_kept=False)
     errors = len(d.tables.errors.rows(invocation_id))
     d.emit(JournalForgotten(invocation_id, _chunks(d, invocation_id), errors, kept, expiry(completion), max(0, total)))
 

@@ -5,6 +5,8 @@ All entries of a stretch go into the journal as one event, with the notification
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec.structs import replace
 
 from odradek.protocol.messages import EngineMessage, Entry, Notification, RunCommand, RunCompletion
@@ -13,6 +15,8 @@ from odradek_engine.model.events import EntriesAppended, StatusChanged
 from odradek_engine.model.rows import AttemptFailure, Invocation, Retry, Status
 from odradek_engine.partition.decide.decision import Decision
 from odradek_engine.partition.journal_summary import JournalSummary
+
+PRECONDITION_CODE: Final = 500
 
 
 class AttemptBroken(Exception):
@@ -71,7 +75,7 @@ class Stretch:
         """The index of the next command, counting commands alone."""
         return self.summary.command_count
 
-    def broken(self, command: object, error_code: str, reason: str, code: int = 500) -> AttemptBroken:
+    def broken(self, command: object, error_code: str, reason: str) -> AttemptBroken:
         """The error for a command whose precondition does not hold."""
         kind = type(command).__name__.removesuffix("Command")
         index = self.next_command_index
@@ -79,7 +83,7 @@ class Stretch:
             f"cannot process command Command: {kind} (command index {index}) because of a failed precondition: {reason}"
         )
         failure = AttemptFailure(
-            code,
+            PRECONDITION_CODE,
             message,
             error_code,
             related_command_index=index,

@@ -51,8 +51,7 @@ def _invoke_child(
         idempotency_key,
         caller,
         execution_time,
-        handler.completion_retention,
-        handler.journal_retention,
+        *handler.retentions(idempotency_key),
     )
     stretch.d.send(child_id, Invoke(child, InputCommand(command.headers, command.parameter)))
 
@@ -61,7 +60,7 @@ def _resolve(stretch: Stretch, command: CallCommand | OneWayCallCommand) -> Hand
     handler = stretch.d.schema.handler(command.service_name, command.handler_name)
     if handler is None:
         name = f"{command.service_name}/{command.handler_name}"
-        raise stretch.broken(command, "RT0018", f"the service handler {name} was not found", 404)
+        raise stretch.broken(command, "RT0018", f"the service handler {name} was not found")
     if command.key and not Target(handler.kind, "", "").keyed:
         raise stretch.broken(command, "RT0017", f"{command.service_name} is a service and takes no key")
     if command.scope is not None or command.limit_key is not None:
