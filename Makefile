@@ -67,7 +67,8 @@ live: setup  ## Real processes, killed under load
 rows: setup  ## Print docs/features.md, row by row, with the results of the tests that name them
 	$(PY) -m pytest --rows $(ARGS)
 
-oracle: $(RESTATE) $(SDKS)/python/.installed  ## Install what test-oracle holds us against, by npm and pip
+oracle: setup $(RESTATE)  ## Install what test-oracle holds us against, by npm and pip
+	$(PY) tests/sdks/build_sdks.py python
 
 test-oracle: setup oracle  ## Our SDK under the real Restate server, and the examples under both SDKs and servers
 	ODRADEK_REQUIRE_ORACLE=1 $(PY) -m pytest tests/remote_sdk tests/sdks tests/equality -m oracle $(ARGS)
