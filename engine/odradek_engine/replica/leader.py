@@ -162,7 +162,7 @@ class Leader:
         return Submission(c.Refuse(413, f"the request is too large: {reason}"), submission.reply)
 
     def _send(self, turn: Turn, parts: list[msgspec.Raw], now: int) -> None:
-        if parts or (turn.releases and not self._in_flight and self._must_confirm(turn)):
+        if parts or (turn.releases and self._must_confirm(turn)):
             self._append(turn, parts, now)
         elif turn.releases and self._in_flight:
             self._in_flight[-1].join(turn)
@@ -170,7 +170,10 @@ class Leader:
             self._release(turn)
 
     def _must_confirm(self, turn: Turn) -> bool:
-        """A "no" from tables that another leader may have left behind must not go out unasked."""
+        """A "no" from tables that another leader may have left behind must not go out unasked.
+
+        A record that was under way before the question may have landed before that leader's announcement.
+        """
         return self._conduct.confirm_negatives and any(
             isinstance(effect, Answer) and isinstance(effect.outcome, _NEGATIVE)
             for effects, _ in turn.releases

@@ -223,6 +223,7 @@ class Processor:
         )
         try:
             offset = await listener.offset
+            await replay.check_applied()  # the log may have lost its end since it was read
             await replay.follow(offset + 1)
         except BaseException:
             writer.close()

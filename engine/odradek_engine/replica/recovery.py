@@ -90,23 +90,25 @@ class Replay:
                 f"the tables of {self._name()} belong to another journal (cluster {stored.cluster_id}, topic "
                 f"{stored.topic_id}, {stored.partitions} partitions): this data directory is not of this log"
             )
-        await self._check_applied_record(stored, begin)
+        await self.check_applied()
 
-    async def _check_applied_record(self, stored: Position, begin: int) -> None:
-        journal = self._journal
+    async def check_applied(self) -> None:
+        """Holds the tables against the journal: the record applied last must still be the one at its offset."""
+        journal, tables = self._journal, self.position()
+        begin = await journal.log.begin_offset(journal.topic, journal.partition)
         end = await journal.log.end_offset(journal.topic, journal.partition)
-        if begin > stored.offset + 1 or end <= stored.void_offset:
+        if begin > tables.offset + 1 or end <= tables.void_offset:
             raise PartitionHalted(
-                f"the tables of {self._name()} stand at offset {stored.offset}, the journal holds {begin} to {end}: "
+                f"the tables of {self._name()} stand at offset {tables.offset}, the journal holds {begin} to {end}: "
                 "records that were acknowledged are gone"
             )
-        if begin > stored.offset:
+        if begin > tables.offset:
             return
-        record = await self._read_one(stored.offset)
+        record = await self._read_one(tables.offset)
         found = self._decode(record)
-        if (found.announcement, found.epoch, found.index) != (stored.announcement, stored.epoch, stored.index):
+        if (found.announcement, found.epoch, found.index) != (tables.announcement, tables.epoch, tables.index):
             raise PartitionHalted(
-                f"the record at offset {stored.offset} of {self._name()} is not the one that was applied there: "
+                f"the record at offset {tables.offset} of {self._name()} is not the one that was applied there: "
                 "records that were acknowledged were replaced"
             )
 

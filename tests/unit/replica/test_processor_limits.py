@@ -129,6 +129,23 @@ class TestSilence:
 
         run(test())
 
+    def test_a_record_from_before_the_question_confirms_nothing(self) -> None:
+        async def test() -> None:
+            node = PartitionNode(HandLog(), confirm_negatives=True)
+            await node.lead()
+            node.log.held = True
+            node.submit(c.Invoke(node.world.invocation(service()), INPUT))
+            await node.under_way(1)
+            unknown = node.world.invocation(service()).id
+            told = node.submit(c.ReadOutput(unknown))
+            await node.under_way(2)
+            node.log.writer.acknowledge()
+            assert told == []
+            node.log.writer.acknowledge()
+            assert told == [o.NotFound(unknown)]
+
+        run(test())
+
     def test_elsewhere_it_is_given_at_once(self) -> None:
         async def test() -> None:
             node = PartitionNode(HandLog())

@@ -214,6 +214,19 @@ class TestLoudness:
 
         run(test())
 
+    def test_a_record_that_is_replaced_while_the_announcement_is_under_way_stops_it(self) -> None:
+        async def test() -> None:
+            log, _, _ = await used()
+            log.held = True
+            task = asyncio.create_task(PartitionNode(log, seed=2).lead())
+            await until(lambda: len(log.writers) == 2 and log.writer.under_way)
+            replace_the_last(log, MemoryStore())
+            log.writer.acknowledge()
+            with pytest.raises(PartitionHalted, match="were replaced"):
+                await task
+
+        run(test())
+
     def test_a_journal_that_is_cut_off_while_it_is_read_stops_it(self) -> None:
         async def test() -> None:
             log, _, _ = await used()
