@@ -14,6 +14,8 @@ RESTATE := .cache/restate/$(RESTATE_VERSION)
 PYTHON ?= python3
 # A Kafka for `make demo` and `make bench`: make demo BROKERS=localhost:9092
 BROKERS ?=
+# A rule whose counterexample `make model` shows: make model RULE=record_index_is_next
+RULE ?=
 # Further arguments of pytest: make unit ARGS='-k timers -x'
 ARGS ?=
 
@@ -83,6 +85,10 @@ sdks: setup  ## Build the test applications of the official SDKs in .cache/sdks 
 
 test-sdks: sdks  ## The official SDKs, those whose tools are here (ODRADEK_REQUIRE_SDKS=1: all of them)
 	$(PY) -m pytest tests/sdks -m sdks $(ARGS)
+
+.PHONY: model
+model: setup  ## Every state of the journal protocol within bounds, and every rule dropped once (RULE=name: how it breaks)
+	$(PY) tests/journal_model/run_model.py $(if $(RULE),"$(RULE)")
 
 bench: setup  ## Measure, and print ratios (BROKERS=host:port, PEERS=1: the peers too, REMOTE=1: handlers elsewhere, SOAK=1: a million calls)
 	$(PY) -m bench $(if $(BROKERS),--brokers $(BROKERS)) $(if $(PEERS),--peers) $(if $(REMOTE),--remote) $(if $(SOAK),--soak)
