@@ -72,8 +72,8 @@ rows: setup  ## Print docs/features.md, row by row, with the results of the test
 oracle: setup $(RESTATE)  ## Install what test-oracle holds us against, by npm and pip
 	$(PY) tests/sdks/build_sdks.py python
 
-test-oracle: setup oracle  ## Our SDK under the real Restate server, and the examples under both SDKs and servers
-	ODRADEK_REQUIRE_ORACLE=1 $(PY) -m pytest tests/remote_sdk tests/sdks tests/equality -m oracle $(ARGS)
+test-oracle: setup oracle  ## The real Restate server beside us and over our SDK, and the examples under both SDKs and servers
+	ODRADEK_REQUIRE_ORACLE=1 $(PY) -m pytest tests/remote tests/remote_sdk tests/sdks tests/equality -m oracle $(ARGS)
 
 $(RESTATE):
 	npm install --prefix .cache/restate --ignore-scripts --no-audit --no-fund --loglevel=error \

@@ -27,17 +27,11 @@ _SERVICE_TYPES: Final = {
     ServiceType.VIRTUAL_OBJECT: "VirtualObject",
     ServiceType.WORKFLOW: "Workflow",
 }
-_HANDLER_TYPES: Final[dict[HandlerType | None, str]] = {
+_HANDLER_TYPES: Final = {
     HandlerType.EXCLUSIVE: "Exclusive",
     HandlerType.SHARED: "Shared",
     HandlerType.WORKFLOW: "Workflow",
 }
-_UNSAID_TYPES: Final = {
-    ServiceType.SERVICE: None,
-    ServiceType.VIRTUAL_OBJECT: HandlerType.EXCLUSIVE,
-    ServiceType.WORKFLOW: HandlerType.SHARED,
-}
-"""What a handler is that does not say."""
 _INACTIVITY_IGNORED: Final = "RT0021"
 _ON_MAX_ATTEMPTS: Final = {OnMaxAttempts.PAUSE: "Pause", OnMaxAttempts.KILL: "Kill"}
 
@@ -148,7 +142,7 @@ def handler_metadata(service: ServiceManifest, handler: HandlerManifest, *, dupl
     output = handler.output or OutputRule(content_type=_JSON)
     return _present(
         name=handler.name,
-        ty=_HANDLER_TYPES.get(handler.ty or _UNSAID_TYPES[service.ty]),
+        ty=_handler_type(service.ty, handler.ty),
         public=not private,
         input_description=_describe(rule.content_type, rule.json_schema),
         output_description=_describe(
@@ -166,6 +160,14 @@ def handler_metadata(service: ServiceManifest, handler: HandlerManifest, *, dupl
         retry_policy={"max_attempts": None} | _retry_overrides(handler),
         info=_ignored_timeout(handler, "handler", duplex=duplex),
     )
+
+
+def _handler_type(service: ServiceType, handler: HandlerType | None) -> str | None:
+    """What a handler is, also where it does not say; those of plain services are nothing in particular."""
+    if service is ServiceType.SERVICE:
+        return None
+    unsaid = HandlerType.EXCLUSIVE if service is ServiceType.VIRTUAL_OBJECT else HandlerType.SHARED
+    return _HANDLER_TYPES[handler or unsaid]
 
 
 def _ignored_timeout(options: Options, what: str, *, duplex: bool) -> list[dict[str, str]] | None:

@@ -32,7 +32,7 @@ class Address(NamedTuple):
         return host if _PORTS[self.scheme] == self.port else f"{host}:{self.port}"
 
     def __str__(self) -> str:
-        return f"{self.scheme}://{self.authority}{self.base_path}/"
+        return f"{self.scheme}://{self.authority}{self.base_path or '/'}"
 
 
 def _is_plain(uri: str) -> bool:
