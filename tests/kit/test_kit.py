@@ -142,6 +142,20 @@ def test_a_paused_invocation_goes_on_when_it_is_resumed(engine: testing.Engine) 
     assert engine.now == begun + timedelta(minutes=1)
 
 
+def test_one_that_backs_off_is_held_until_it_is_resumed(engine: testing.Engine) -> None:
+    engine.fail_first(programs.refuse, attempts=1)
+    invocation = engine.send(programs.refuse)
+    invocation.pause()
+    engine.advance(timedelta(days=1))
+    assert invocation.status is not None
+    assert invocation.status.state == "paused"
+    invocation.resume()
+    with pytest.raises(odradek.TerminalError, match="sold out"):
+        invocation.result()
+    with pytest.raises(odradek.TerminalError, match="is not running"):
+        invocation.pause()
+
+
 def test_a_test_that_waits_in_vain_is_told_why(engine: testing.Engine) -> None:
     invocation = engine.send(programs.ask, key="ada")
     question = engine.state("Account", "ada")["question"]

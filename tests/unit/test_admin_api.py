@@ -32,6 +32,7 @@ from odradek_engine.model.commands import (
     DeleteKafkaCluster,
     EditState,
     Kill,
+    Pause,
     Purge,
     PurgeJournal,
     Resume,
@@ -43,6 +44,7 @@ from odradek_engine.model.outcomes import (
     Done,
     NotCompleted,
     NotFound,
+    NotRunning,
     NotStarted,
     Refused,
 )
@@ -204,6 +206,7 @@ def test_the_metadata_of_a_handler() -> None:
     [
         ("cancel", Cancel(RAW_ID)),
         ("kill", Kill(RAW_ID)),
+        ("pause", Pause(RAW_ID)),
         ("resume", Resume(RAW_ID)),
         ("purge", Purge(RAW_ID)),
         ("purge-journal", PurgeJournal(RAW_ID)),
@@ -232,6 +235,7 @@ def test_actions_on_invocations(action: str, command: AnyCommand) -> None:
             425,
             f"The invocation '{INVOCATION}' is either inboxed or scheduled, cannot be resumed.",
         ),
+        ("pause", NotRunning(RAW_ID), 409, f"The invocation '{INVOCATION}' is not running, cannot be paused."),
         ("purge", NotCompleted(RAW_ID), 409, f"The invocation '{INVOCATION}' is not yet completed."),
         ("purge-journal", NotCompleted(RAW_ID), 409, f"The invocation '{INVOCATION}' is not yet completed."),
         ("kill", Refused(503, "later"), 503, "later"),

@@ -233,6 +233,12 @@ class EditState(Command, frozen=True, array_like=True, tag=29):
     edit: StateEdit
 
 
+class Pause(Command, frozen=True, array_like=True, tag=30):
+    """Hold a running or backing-off invocation until somebody resumes it."""
+
+    invocation: bytes
+
+
 PartitionMessage: TypeAlias = Invoke | CompleteCall | Signal | Cancel | Kill | AskResult
 """What partitions say to each other."""
 
@@ -266,4 +272,5 @@ AnyCommand: TypeAlias = (
     | UpdateDeployment
     | RemoveDeployment
     | EditState
+    | Pause
 )

@@ -22,8 +22,8 @@ from odradek.testing.errors import Stuck
 from odradek_engine.ingress.requests import Head, check_idempotency_key, invoke
 from odradek_engine.ingress.responses import RequestError
 from odradek_engine.ingress.routes import HandlerRoute
-from odradek_engine.model.commands import AnyCommand, Attach, Cancel, Invoke, Kill, ReadOutput, Resume, Signal
-from odradek_engine.model.outcomes import AlreadyCompleted, AnyOutcome, Ended, NotFound, NotStarted, Refused
+from odradek_engine.model.commands import AnyCommand, Attach, Cancel, Invoke, Kill, Pause, ReadOutput, Resume, Signal
+from odradek_engine.model.outcomes import AlreadyCompleted, AnyOutcome, Ended, NotFound, NotRunning, NotStarted, Refused
 from odradek_engine.model.target import Target, TargetKind
 from odradek_engine.testing.engine import MemoryEngine
 from odradek_engine.testing.inspection import Inspection
@@ -32,7 +32,12 @@ from odradek_engine.testing.loop import NothingLeft, StillBusy
 
 T = TypeVar("T")
 
-_CONTROLS: Final[dict[str, Callable[[bytes], AnyCommand]]] = {"cancel": Cancel, "kill": Kill, "resume": Resume}
+_CONTROLS: Final[dict[str, Callable[[bytes], AnyCommand]]] = {
+    "cancel": Cancel,
+    "kill": Kill,
+    "pause": Pause,
+    "resume": Resume,
+}
 NOT_FOUND: Final = 404
 CONFLICT: Final = 409
 
@@ -143,7 +148,7 @@ class MemoryBackend:
         self._loop.run_for(0)
         return pending
 
-    def control(self, invocation_id: str, action: Literal["cancel", "kill", "resume"]) -> None:
+    def control(self, invocation_id: str, action: Literal["cancel", "kill", "pause", "resume"]) -> None:
         """See `Backend`."""
         self._tell(_CONTROLS[action](_parse(invocation_id)))
 
@@ -166,7 +171,7 @@ class MemoryBackend:
     def _tell(self, command: AnyCommand) -> None:
         outcome = self.run(self._engine.ask(command), f"an answer to {type(command).__name__}")
         self._loop.run_for(0)
-        if isinstance(outcome, NotFound | AlreadyCompleted | NotStarted | Refused):
+        if isinstance(outcome, NotFound | AlreadyCompleted | NotStarted | NotRunning | Refused):
             _refuse(outcome)
 
     # --- time and crashes ---
@@ -255,6 +260,8 @@ def _refuse(outcome: AnyOutcome) -> NoReturn:
             raise TerminalError("no such invocation, or it is not kept any more", NOT_FOUND)
         case AlreadyCompleted():
             raise TerminalError("the invocation has ended already", CONFLICT)
+        case NotRunning():
+            raise TerminalError("the invocation is not running", CONFLICT)
         case NotStarted():
             raise TerminalError("the invocation has not begun yet", CONFLICT)
         case _:

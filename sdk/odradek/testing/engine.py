@@ -53,6 +53,10 @@ class Invocation(Generic[O_co]):
         """Ends it, and everything that it called, where it stands."""
         self._engine.backend.control(self.id, "kill")
 
+    def pause(self) -> None:
+        """Holds it, while it runs or waits for its next attempt, until it is resumed."""
+        self._engine.backend.control(self.id, "pause")
+
     def resume(self) -> None:
         """Goes on with one that is paused, or waits for its next attempt."""
         self._engine.backend.control(self.id, "resume")
