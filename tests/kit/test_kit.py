@@ -87,6 +87,16 @@ def test_awakeables_are_completed_from_outside(engine: testing.Engine) -> None:
         engine.resolve_awakeable("question", "yes")
 
 
+def test_an_awakeable_may_be_completed_twice_or_too_late_but_the_first_time_counts(engine: testing.Engine) -> None:
+    asking = engine.send(programs.ask, key="ada")
+    question = engine.state("Account", "ada")["question"]
+    engine.resolve_awakeable(question, "yes")
+    engine.resolve_awakeable(question, "twice")
+    assert asking.result() == "yes"
+    engine.reject_awakeable(question, "too late")
+    assert asking.result() == "yes"
+
+
 def test_signals_are_sent_from_outside(engine: testing.Engine) -> None:
     resolved, rejected = (engine.send(programs.wait_for_word, key=key) for key in ("ada", "bob"))
     engine.resolve_signal(resolved.id, "another", "no")

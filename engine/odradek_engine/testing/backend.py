@@ -153,24 +153,24 @@ class MemoryBackend:
         self._tell(_CONTROLS[action](_parse(invocation_id)))
 
     def complete_awakeable(self, awakeable_id: str, value: bytes, failure: Failure | None) -> None:
-        """See `Backend`."""
+        """See `Backend`. As over HTTP, nobody hears whether the awakeable was still waited for."""
         try:
             invocation, signal = parse_awakeable_id(awakeable_id)
         except MalformedId:
             raise ValueError(f"{awakeable_id!r} is not an awakeable's id") from None
-        self._signal(invocation, signal, value, failure)
+        self._submit(_signal(invocation, signal, value, failure))
 
     def signal(self, invocation_id: str, name: str, value: bytes, failure: Failure | None) -> None:
         """See `Backend`."""
-        self._signal(_parse(invocation_id), name, value, failure)
+        self._tell(_signal(_parse(invocation_id), name, value, failure))
 
-    def _signal(self, invocation: bytes, signal: int | str, value: bytes, failure: Failure | None) -> None:
-        result = SignalNotification(signal, value if failure is None else None, failure)
-        self._tell(Signal(invocation, result))
-
-    def _tell(self, command: AnyCommand) -> None:
+    def _submit(self, command: AnyCommand) -> AnyOutcome:
         outcome = self.run(self._engine.ask(command), f"an answer to {type(command).__name__}")
         self._loop.run_for(0)
+        return outcome
+
+    def _tell(self, command: AnyCommand) -> None:
+        outcome = self._submit(command)
         if isinstance(outcome, NotFound | AlreadyCompleted | NotStarted | NotRunning | Refused):
             _refuse(outcome)
 
@@ -250,6 +250,10 @@ def _parse(invocation_id: str) -> bytes:
         return parse_invocation_id(invocation_id)
     except MalformedId:
         raise ValueError(f"{invocation_id!r} is not an invocation's id") from None
+
+
+def _signal(invocation: bytes, signal: int | str, value: bytes, failure: Failure | None) -> Signal:
+    return Signal(invocation, SignalNotification(signal, value if failure is None else None, failure))
 
 
 def _refuse(outcome: AnyOutcome) -> NoReturn:

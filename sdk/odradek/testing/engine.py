@@ -224,7 +224,10 @@ class Engine:
         return found
 
     def resolve_awakeable(self, awakeable_id: str, value: Any = None, serde: Serde[Any] = _DEFAULT) -> None:
-        """Completes the awakeable with this id. Raises `ValueError` for what is no such id."""
+        """Completes the awakeable with this id; does nothing where it is completed, or its invocation over, already.
+
+        Raises `ValueError` for what is no such id.
+        """
         self.backend.complete_awakeable(awakeable_id, serde.serialize(value), None)
 
     def reject_awakeable(self, awakeable_id: str, message: str, code: int = 500) -> None:
