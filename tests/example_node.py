@@ -31,8 +31,7 @@ class OutsideWorld:
 
     def story(self) -> list[str]:
         """All that was done, in order: `service: action request_id`."""
-        lines = self.diary.read_text().splitlines() if self.diary.exists() else []
-        return ["{service}: {action} {request_id}".format_map(json.loads(line)) for line in lines]
+        return ["{service}: {action} {request_id}".format_map(entry) for entry in self.entries()]
 
     def take_down(self, *services: str) -> None:
         """These services answer nobody from now on; all others do."""
