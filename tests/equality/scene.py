@@ -26,8 +26,6 @@ class Scene:
     def __init__(self, node: HttpNode, world: OutsideWorld) -> None:
         self.world = world
         self.transcript = Transcript()
-        self.sorts_diary = False
-        """Whether the diary is written down sorted: what is done in parallel has no order of its own."""
         self._node = node
         self._ingress = httpx.Client(base_url=node.ingress_url, timeout=REQUEST_SECONDS_MAX, trust_env=False)
 
@@ -68,8 +66,11 @@ class Scene:
 
     def until_it_fails(self, target: str) -> None:
         """Waits until an attempt of this target has failed, and the next one is to come."""
-        query = f"SELECT id FROM sys_invocation WHERE target = '{target}' AND status = 'backing-off'"
-        wait_until(lambda: self._node.sql(query), f"{target} backs off", REQUEST_SECONDS_MAX)
+        self.until(f"SELECT id FROM sys_invocation WHERE target = '{target}' AND status = 'backing-off'")
+
+    def until(self, query: str) -> None:
+        """Waits until a query gives rows."""
+        wait_until(lambda: self._node.sql(query), query, REQUEST_SECONDS_MAX)
 
     def until_idle(self) -> None:
         """Waits until nothing is under way; what is scheduled may be."""
@@ -85,9 +86,8 @@ class Scene:
         for row in self._node.sql("SELECT service_name, service_key, key, value_utf8 FROM state ORDER BY 1, 2, 3"):
             self.transcript.add("state", row | {"value_utf8": _parsed(row["value_utf8"])})
         self._add_invocations()
-        done = [{name: value for name, value in entry.items() if name != "at"} for entry in self.world.entries()]
-        for entry in sorted(done, key=json.dumps) if self.sorts_diary else done:
-            self.transcript.add("done", entry)
+        for entry in self.world.entries():
+            self.transcript.add("done", {name: value for name, value in entry.items() if name != "at"})
         self._ingress.close()
         return self.transcript.lines
 

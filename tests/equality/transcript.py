@@ -11,12 +11,10 @@ IDS = re.compile(
     r"|(?P<ulid>\b01[0-9A-HJKMNP-TV-Z]{24}\b)"
     r"|(?P<uuid>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"
     r"|(?P<milliseconds>\b1[0-9]{12}\b)"
+    r"|(?P<seconds>\b1[0-9]{9}\.[0-9]+)"
     r"|(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z?)"
 )
 """What the servers, `ctx.uuid()` and the clock make anew each time, known by its form."""
-
-MOMENTS = ("milliseconds", "time")
-"""Not numbered: whether two things fall into the same millisecond is chance."""
 
 
 class Transcript:
@@ -37,7 +35,5 @@ class Transcript:
 
     def _numbered(self, found: re.Match[str]) -> str:
         kind = found["kind"] or found.lastgroup
-        if kind in MOMENTS:
-            return f"<{kind}>"
         of_kind = sum(name.startswith(f"<{kind} ") for name in self._numbers.values())
         return self._numbers.setdefault(found[0], f"<{kind} {of_kind + 1}>")

@@ -76,20 +76,8 @@ _GO = Language(
     tools=("go",),
     version_max=7,
 )
-_RUST = Language(
-    software="restate-sdk-rust/",
-    serve=lambda port: [_installed("rust", "target", "debug", "endpoint")],
-    build=(
-        [
-            *("cargo", "build", "--quiet", "--locked", "--target-dir", "target"),
-            *("--manifest-path", _source("rust", "Cargo.toml")),
-        ],
-    ),
-    tools=("cargo", "cc"),
-    version_max=7,
-)
 
-LANGUAGES = {"odradek": _ODRADEK, "python": _PYTHON, "typescript": _TYPESCRIPT, "go": _GO, "rust": _RUST}
+LANGUAGES = {"odradek": _ODRADEK, "python": _PYTHON, "typescript": _TYPESCRIPT, "go": _GO}
 
 
 def missing_tools(sdk: str) -> str | None:

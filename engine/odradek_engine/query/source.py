@@ -102,7 +102,7 @@ class RowSource(Protocol):
         """Promises of workflows, those that are awaited and those that are completed."""
 
     def inbox(self, service: str | None, key: str | None) -> Iterator[InboxRow]:
-        """Invocations in the inboxes of objects."""
+        """Inboxes of objects."""
 
     def locks(self, service: str | None, key: str | None) -> Iterator[LockRow]:
         """Holders of objects."""

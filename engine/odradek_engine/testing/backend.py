@@ -22,8 +22,8 @@ from odradek.testing.errors import Stuck
 from odradek_engine.ingress.requests import Head, check_idempotency_key, invoke
 from odradek_engine.ingress.responses import RequestError
 from odradek_engine.ingress.routes import HandlerRoute
-from odradek_engine.model.commands import AnyCommand, Attach, Cancel, Invoke, Kill, Pause, ReadOutput, Resume, Signal
-from odradek_engine.model.outcomes import AlreadyCompleted, AnyOutcome, Ended, NotFound, NotRunning, NotStarted, Refused
+from odradek_engine.model.commands import AnyCommand, Attach, Cancel, Invoke, Kill, ReadOutput, Resume, Signal
+from odradek_engine.model.outcomes import AlreadyCompleted, AnyOutcome, Ended, NotFound, NotStarted, Refused
 from odradek_engine.model.target import Target, TargetKind
 from odradek_engine.testing.engine import MemoryEngine
 from odradek_engine.testing.inspection import Inspection
@@ -32,12 +32,7 @@ from odradek_engine.testing.loop import NothingLeft, StillBusy
 
 T = TypeVar("T")
 
-_CONTROLS: Final[dict[str, Callable[[bytes], AnyCommand]]] = {
-    "cancel": Cancel,
-    "kill": Kill,
-    "pause": Pause,
-    "resume": Resume,
-}
+_CONTROLS: Final[dict[str, Callable[[bytes], AnyCommand]]] = {"cancel": Cancel, "kill": Kill, "resume": Resume}
 NOT_FOUND: Final = 404
 CONFLICT: Final = 409
 
@@ -148,30 +143,30 @@ class MemoryBackend:
         self._loop.run_for(0)
         return pending
 
-    def control(self, invocation_id: str, action: Literal["cancel", "kill", "pause", "resume"]) -> None:
+    def control(self, invocation_id: str, action: Literal["cancel", "kill", "resume"]) -> None:
         """See `Backend`."""
         self._tell(_CONTROLS[action](_parse(invocation_id)))
 
     def complete_awakeable(self, awakeable_id: str, value: bytes, failure: Failure | None) -> None:
-        """See `Backend`. As over HTTP, nobody hears whether the awakeable was still waited for."""
+        """See `Backend`."""
         try:
             invocation, signal = parse_awakeable_id(awakeable_id)
         except MalformedId:
             raise ValueError(f"{awakeable_id!r} is not an awakeable's id") from None
-        self._submit(_signal(invocation, signal, value, failure))
+        self._signal(invocation, signal, value, failure)
 
     def signal(self, invocation_id: str, name: str, value: bytes, failure: Failure | None) -> None:
         """See `Backend`."""
-        self._tell(_signal(_parse(invocation_id), name, value, failure))
+        self._signal(_parse(invocation_id), name, value, failure)
 
-    def _submit(self, command: AnyCommand) -> AnyOutcome:
-        outcome = self.run(self._engine.ask(command), f"an answer to {type(command).__name__}")
-        self._loop.run_for(0)
-        return outcome
+    def _signal(self, invocation: bytes, signal: int | str, value: bytes, failure: Failure | None) -> None:
+        result = SignalNotification(signal, value if failure is None else None, failure)
+        self._tell(Signal(invocation, result))
 
     def _tell(self, command: AnyCommand) -> None:
-        outcome = self._submit(command)
-        if isinstance(outcome, NotFound | AlreadyCompleted | NotStarted | NotRunning | Refused):
+        outcome = self.run(self._engine.ask(command), f"an answer to {type(command).__name__}")
+        self._loop.run_for(0)
+        if isinstance(outcome, NotFound | AlreadyCompleted | NotStarted | Refused):
             _refuse(outcome)
 
     # --- time and crashes ---
@@ -252,10 +247,6 @@ def _parse(invocation_id: str) -> bytes:
         raise ValueError(f"{invocation_id!r} is not an invocation's id") from None
 
 
-def _signal(invocation: bytes, signal: int | str, value: bytes, failure: Failure | None) -> Signal:
-    return Signal(invocation, SignalNotification(signal, value if failure is None else None, failure))
-
-
 def _refuse(outcome: AnyOutcome) -> NoReturn:
     match outcome:
         case Refused(code, message):
@@ -264,8 +255,6 @@ def _refuse(outcome: AnyOutcome) -> NoReturn:
             raise TerminalError("no such invocation, or it is not kept any more", NOT_FOUND)
         case AlreadyCompleted():
             raise TerminalError("the invocation has ended already", CONFLICT)
-        case NotRunning():
-            raise TerminalError("the invocation is not running", CONFLICT)
         case NotStarted():
             raise TerminalError("the invocation has not begun yet", CONFLICT)
         case _:
