@@ -48,6 +48,23 @@ async def wait_for_word(ctx: odradek.ObjectContext) -> str:
     return await ctx.signal("word", type_hint=str)
 
 
+@account.handler()
+async def hear_two_words(ctx: odradek.ObjectContext) -> list[str]:
+    return [await ctx.signal("word", type_hint=str), await ctx.signal("word", type_hint=str)]
+
+
+@account.handler()
+async def wait_and_undo(ctx: odradek.ObjectContext) -> str:
+    try:
+        await ctx.sleep(timedelta(days=365))
+    except odradek.TerminalError:
+        await ctx.run_typed("undo", lambda: None)
+        await ctx.sleep(timedelta(seconds=1))
+        ctx.set("undone", True)
+        return "undone"
+    return "never cancelled"
+
+
 @account.handler(kind="shared")
 async def read(ctx: odradek.ObjectSharedContext) -> int | None:
     return await ctx.get("balance", type_hint=int)

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -232,6 +233,36 @@ def test_a_scenario_is_replayed_with_a_crash_everywhere() -> None:
     report = testing.replay_everywhere(programs.app, scenario)
     assert report.outcome == (10, [7, 7, 14])
     assert report.crashes > 30
+
+
+def cancelled(engine: testing.Engine) -> object:
+    invocation = engine.send(programs.wait_and_undo, key="ada")
+    invocation.cancel()
+    return invocation.result()
+
+
+def killed(engine: testing.Engine) -> object:
+    invocation = engine.send(programs.forever)
+    invocation.kill()
+    with pytest.raises(odradek.TerminalError) as caught:
+        invocation.result()
+    return caught.value.message
+
+
+def told_twice(engine: testing.Engine) -> object:
+    invocation = engine.send(programs.hear_two_words, key="ada")
+    engine.resolve_signal(invocation.id, "word", "one")
+    engine.resolve_signal(invocation.id, "word", "two")
+    return invocation.result()
+
+
+@pytest.mark.parametrize(
+    ("scenario", "outcome"), [(cancelled, "undone"), (killed, "killed"), (told_twice, ["one", "two"])]
+)
+def test_what_a_test_tells_an_invocation_counts_once_whatever_crashes(
+    scenario: Callable[[testing.Engine], object], outcome: object
+) -> None:
+    assert testing.replay_everywhere(programs.app, scenario).outcome == outcome
 
 
 def test_a_replay_finds_what_is_not_durable() -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Final, Literal, NoReturn, TypeVar
+from typing import Final, Literal, NoReturn, TypeAlias, TypeVar
 
 from odradek.exceptions import TerminalError
 from odradek.protocol.ids import (
@@ -16,14 +16,23 @@ from odradek.protocol.ids import (
     parse_awakeable_id,
     parse_invocation_id,
 )
-from odradek.protocol.messages import Failure, Header, SignalNotification
+from odradek.protocol.messages import CANCEL_SIGNAL, Failure, Header, SignalNotification
 from odradek.testing.backend import CrashStep, InvocationStatus, JournalEntry, Request
 from odradek.testing.errors import Stuck
 from odradek_engine.ingress.requests import Head, check_idempotency_key, invoke
 from odradek_engine.ingress.responses import RequestError
 from odradek_engine.ingress.routes import HandlerRoute
 from odradek_engine.model.commands import AnyCommand, Attach, Cancel, Invoke, Kill, ReadOutput, Resume, Signal
-from odradek_engine.model.outcomes import AlreadyCompleted, AnyOutcome, Ended, NotFound, NotStarted, Refused
+from odradek_engine.model.outcomes import (
+    AlreadyCompleted,
+    AnyOutcome,
+    Done,
+    Ended,
+    NotCompleted,
+    NotFound,
+    NotStarted,
+    Refused,
+)
 from odradek_engine.model.target import Target, TargetKind
 from odradek_engine.testing.engine import MemoryEngine
 from odradek_engine.testing.inspection import Inspection
@@ -32,7 +41,9 @@ from odradek_engine.testing.loop import NothingLeft, StillBusy
 
 T = TypeVar("T")
 
-_CONTROLS: Final[dict[str, Callable[[bytes], AnyCommand]]] = {"cancel": Cancel, "kill": Kill, "resume": Resume}
+Told: TypeAlias = Cancel | Kill | Resume | Signal
+
+_CONTROLS: Final[dict[str, Callable[[bytes], Told]]] = {"cancel": Cancel, "kill": Kill, "resume": Resume}
 NOT_FOUND: Final = 404
 CONFLICT: Final = 409
 
@@ -163,11 +174,32 @@ class MemoryBackend:
         result = SignalNotification(signal, value if failure is None else None, failure)
         self._tell(Signal(invocation, result))
 
-    def _tell(self, command: AnyCommand) -> None:
-        outcome = self.run(self._engine.ask(command), f"an answer to {type(command).__name__}")
+    def _tell(self, command: Told) -> None:
+        outcome = self.run(self._tell_once(command), f"an answer to {type(command).__name__}")
         self._loop.run_for(0)
         if isinstance(outcome, NotFound | AlreadyCompleted | NotStarted | Refused):
             _refuse(outcome)
+
+    async def _tell_once(self, command: Told) -> AnyOutcome:
+        """Asks until it is answered; after a crash, looks first whether the invocation has been told."""
+        await self._engine.serving()
+        before = self._heard(command)
+        while True:
+            outcome = await self._engine.ask(command, ReadOutput(command.invocation))
+            if not isinstance(outcome, NotCompleted | Ended | NotFound):
+                return outcome
+            if self._heard(command) != before:
+                return Done()
+            if isinstance(outcome, NotFound):
+                return outcome
+
+    def _heard(self, command: Told) -> tuple[bool, int]:
+        """Whether the invocation is under way, and how many signals like this one it has in its journal."""
+        status = self._inspection.status(command.invocation)
+        signal = command.notification.signal if isinstance(command, Signal) else CANCEL_SIGNAL
+        heard = (entry.entry for entry in self._inspection.journal(command.invocation))
+        count = sum(isinstance(entry, SignalNotification) and entry.signal == signal for entry in heard)
+        return status is not None and status.state != "completed", count
 
     # --- time and crashes ---
 
