@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import threading
 import time
 from collections.abc import AsyncIterator
@@ -249,6 +250,30 @@ def test_a_dying_process_may_not_refuse_to_die() -> None:
     loop.kill(process)
     loop.run_for(100)
     assert steps == ["closed"]
+
+
+def test_generators_of_a_dead_process_are_closed_with_it() -> None:
+    loop = VirtualLoop()
+    closed: list[str] = []
+
+    async def numbers() -> AsyncIterator[int]:
+        try:
+            yield 1
+        finally:
+            closed.append("closed")
+
+    async def count() -> None:
+        async for _ in numbers():
+            await asyncio.sleep(10)
+
+    process = Process("counting")
+    process.run(loop.create_task, count())
+    loop.run_for(1)
+    loop.kill(process)
+    loop.run_for(1)
+    gc.collect()
+    assert closed == ["closed"]
+    assert loop.errors == []
 
 
 def test_generators_left_behind_are_closed() -> None:

@@ -7,11 +7,12 @@ which is its result.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
 import odradek
+from odradek.json_codec import decode, encode
 
 Program = dict[str, Any]
 Operation = Callable[..., Awaitable[Any]]
@@ -33,6 +34,10 @@ class World:
         """How often each step's action ran."""
         self.acknowledged: dict[str, int] = {}
         """Steps whose result a handler has seen, with the execution that it came from."""
+        self.orders: dict[str, list[int]] = {}
+        """In which order a handler has seen several futures complete."""
+        self.waiting: set[str] = set()
+        """Where a program waits for what never comes."""
         self.broken: list[str] = []
         """What should never happen."""
 
@@ -47,6 +52,14 @@ class World:
         """A handler sees a step's result."""
         if self.acknowledged.setdefault(step, execution) != execution:
             self.broken.append(f"step {step} had another result than before")
+
+    def see(self, place: str, order: list[int]) -> None:
+        """A handler sees futures complete in this order so far: all its attempts must see the same."""
+        before = self.orders.get(place, [])
+        if order[: len(before)] != before[: len(order)]:
+            self.broken.append(f"at {place} futures completed in the order {order}, and {before} before")
+        if len(order) > len(before):
+            self.orders[place] = list(order)
 
 
 world = World()
@@ -71,7 +84,8 @@ async def execute(ctx: Any, program: Program) -> list[Any]:
 async def settled(future: Awaitable[Any]) -> Any:
     """The result, or the terminal error, as a value."""
     try:
-        return await future
+        result = await future
+        return decode(result) if isinstance(result, bytes) else result
     except odradek.TerminalError as error:
         return ["error", error.status_code, error.message]
 
@@ -165,6 +179,8 @@ CALLS = {
     "worker": lambda ctx, _key, program: ctx.service_call(run_worker, arg=program),
     "thing": lambda ctx, key, program: ctx.object_call(run_thing, key=key, arg=program),
     "look": lambda ctx, key, program: ctx.object_call(run_shared, key=key, arg=program),
+    "own": lambda ctx, _key, program: ctx.object_call(run_thing, key=program["id"], arg=program),
+    "generic": lambda ctx, key, program: ctx.generic_call("Thing", "look", encode(program), key=key),
 }
 
 
@@ -189,6 +205,11 @@ async def clear_state(ctx: Any, place: str, slot: str) -> Any:
     return None
 
 
+async def clear_all(ctx: Any, _place: str) -> Any:
+    ctx.clear_all()
+    return sorted(await ctx.state_keys())
+
+
 async def own_names(ctx: Any, place: str) -> Any:
     prefix = f"{_program_of(place)} "
     return sorted(name for name in await ctx.state_keys() if name.startswith(prefix))
@@ -199,10 +220,19 @@ async def count(ctx: Any, _place: str, amount: int) -> Any:
     return None
 
 
+RUN_OPTIONS = {
+    "hopeless": odradek.RunOptions[int](max_attempts=2),
+    "brief": odradek.RunOptions[int](max_duration=timedelta(seconds=2), initial_retry_interval=timedelta(seconds=1)),
+    "patient": odradek.RunOptions[int](
+        max_attempts=9, initial_retry_interval=timedelta(minutes=1), retry_interval_factor=3.0
+    ),
+}
+
+
 def begin_step(ctx: Any, place: str, kind: str, failures: int, asynchronous: bool) -> Any:
     def act() -> int:
         execution = world.execute(place)
-        if kind == "hopeless" or execution <= failures:
+        if kind in ("hopeless", "brief") or execution <= failures:
             raise RuntimeError("for now")
         if kind == "terminal":
             raise odradek.TerminalError("for good", 418)
@@ -211,7 +241,7 @@ def begin_step(ctx: Any, place: str, kind: str, failures: int, asynchronous: boo
     async def act_later() -> int:
         return act()
 
-    options = odradek.RunOptions[int](max_attempts=2) if kind == "hopeless" else odradek.RunOptions[int]()
+    options = RUN_OPTIONS.get(kind, odradek.RunOptions[int]())
     return ctx.run_typed(place, act_later if asynchronous else act, options)
 
 
@@ -241,13 +271,33 @@ async def send(ctx: Any, _place: str, target: str, key: str, program: Program, d
     return None
 
 
+async def send_twice(ctx: Any, place: str, target: str, key: str, program: Program, delay: int) -> Any:
+    """Two sends with one idempotency key are one invocation."""
+    ids = []
+    for _ in range(2):
+        send_delay = timedelta(seconds=delay) if delay else None
+        handle = ctx.service_send(run_and_keep, [target, key, program], send_delay, idempotency_key=place)
+        ids.append(await handle.invocation_id())
+    return ids[0] == ids[1]
+
+
+async def call_twice(ctx: Any, place: str, program: Program) -> Any:
+    """Two calls with one idempotency key run once, and come to the same."""
+    futures = [ctx.service_call(run_worker, arg=program, idempotency_key=place) for _ in range(2)]
+    return [await settled(each) for each in futures]
+
+
 async def send_items(ctx: Any, place: str, keys: list[str]) -> Any:
     for number, key in enumerate(keys):
-        ctx.object_send(append, key=key, arg=[place, number])
+        if number % 2:
+            ctx.generic_send("Thing", "append", encode([place, number]), key=key)
+        else:
+            ctx.object_send(append, key=key, arg=[place, number])
     return None
 
 
-async def gather(ctx: Any, place: str, branches: list[list[Any]]) -> Any:
+async def gather(ctx: Any, place: str, how: str, branches: list[list[Any]]) -> Any:
+    """Begins all branches, and waits for them in one of four ways, which must come to the same."""
     futures = []
     for number, (name, *arguments) in enumerate(branches):
         within = f"{place}/{number}"
@@ -258,8 +308,42 @@ async def gather(ctx: Any, place: str, branches: list[list[Any]]) -> Any:
                 futures.append(begin_call(ctx, *arguments))
             case _:
                 futures.append(ctx.sleep(timedelta(seconds=arguments[0])))
-    await odradek.gather(*futures)
+    order: list[int] = []
+    async for future in COMBINATORS[how](futures):
+        order.append(futures.index(future))
+        world.see(place, order)
     return [_acknowledged(f"{place}/{number}", await settled(each)) for number, each in enumerate(futures)]
+
+
+async def _gathered(futures: list[Any]) -> AsyncGenerator[Any, None]:
+    for each in await odradek.gather(*futures):
+        yield each
+
+
+async def _wait_completed(futures: list[Any]) -> AsyncGenerator[Any, None]:
+    while futures:
+        completed, futures = await odradek.wait_completed(*futures)
+        for each in completed:
+            yield each
+
+
+async def _selected(futures: list[Any]) -> AsyncGenerator[Any, None]:
+    left = dict(enumerate(futures))
+    while left:
+        try:
+            name, _ = await odradek.select(**{str(number): each for number, each in left.items()})
+            winner = int(name)
+        except odradek.TerminalError:
+            winner = next(number for number, each in left.items() if each.is_completed)
+        yield left.pop(winner)
+
+
+COMBINATORS = {
+    "gather": _gathered,
+    "as completed": lambda futures: odradek.as_completed(*futures),
+    "wait completed": _wait_completed,
+    "select": _selected,
+}
 
 
 async def race(ctx: Any, _place: str, seconds: list[int]) -> Any:
@@ -277,6 +361,13 @@ async def signal(ctx: Any, _place: str, name: str, value: Any, code: int | None,
     message = [ctx.request().id, name, value, code]
     ctx.service_send(tell, arg=message, send_delay=timedelta(seconds=delay) if delay else None)
     return await settled(ctx.signal(name))
+
+
+async def own_signals(ctx: Any, _place: str, values: list[Any]) -> Any:
+    """Signals of one name, sent by one sender, come in its order."""
+    for value in values:
+        ctx.resolve_signal(ctx.request().id, "mine", value)
+    return [await ctx.signal("mine") for _ in values]
 
 
 async def attach(ctx: Any, _place: str, key: str, program: Program) -> Any:
@@ -299,7 +390,8 @@ async def run_workflow(ctx: Any, place: str, program: Program, answers: list[lis
 
 
 async def promise(ctx: Any, _place: str, name: str) -> Any:
-    return await settled(ctx.promise(name).value())
+    promised = ctx.promise(name)
+    return [await settled(promised.value()), await settled(promised.peek())]
 
 
 PROMISES = ("left", "right")
@@ -313,6 +405,16 @@ async def cancel(ctx: Any, place: str, called: bool) -> Any:
     handle = ctx.service_send(idle, arg=place)
     ctx.cancel_invocation(await handle.invocation_id())
     return None
+
+
+async def call_endless(ctx: Any, _place: str, key: str, program: Program) -> Any:
+    return await settled(ctx.object_call(run_thing, key=key, arg=program))
+
+
+async def wait_for_ever(ctx: Any, place: str) -> Any:
+    """Until it is cancelled or killed from outside."""
+    world.waiting.add(place)
+    return await ctx.signal("never")
 
 
 async def fail(_ctx: Any, _place: str, code: int) -> Any:
@@ -335,21 +437,27 @@ OPERATIONS: dict[str, Operation] = {
     "set": set_state,
     "get": get_state,
     "clear": clear_state,
+    "clear all": clear_all,
     "names": own_names,
     "count": count,
     "step": step,
     "sleep": sleep,
     "call": call,
     "send": send,
+    "send twice": send_twice,
+    "call twice": call_twice,
     "send items": send_items,
     "gather": gather,
     "race": race,
     "awakeable": awakeable,
     "signal": signal,
+    "own signals": own_signals,
     "attach": attach,
     "flow": run_workflow,
     "promise": promise,
     "cancel": cancel,
+    "call endless": call_endless,
+    "wait for ever": wait_for_ever,
     "fail": fail,
     "stumble": stumble,
 }

@@ -12,6 +12,7 @@ from typing import Any
 from program_handlers import PROMISES, Program
 
 Object = tuple[str, str]
+KILLED = ["error", 409, "killed"]
 CANCELLED = ["error", 409, "cancelled"]
 SECOND_ANSWER = ["error", 409, "promise was already completed"]
 
@@ -19,15 +20,23 @@ SECOND_ANSWER = ["error", 409, "promise was already completed"]
 class Failed(Exception):
     """A program ends with a terminal error."""
 
-    def __init__(self, code: int) -> None:
-        super().__init__(code)
-        self.outcome = ["error", code, "failed"]
+    def __init__(self, code: int, message: str = "failed") -> None:
+        super().__init__(code, message)
+        self.outcome = ["error", code, message]
+
+
+class Killed(Exception):
+    """A program is killed, and with it all that wait for it."""
 
 
 class Model:
-    """State as it must be in the end. An object is a service and a key."""
+    """State as it must be in the end. An object is a service and a key.
 
-    def __init__(self) -> None:
+    `ended_by`: how a program ends that waits for ever, "cancel" or "kill".
+    """
+
+    def __init__(self, ended_by: str = "cancel") -> None:
+        self._ended_by = ended_by
         self.state: dict[Object, dict[str, Any]] = defaultdict(dict)
         self.kept: dict[str, Any] = {}
         self.items: Counter[tuple[str, str, int]] = Counter()
@@ -53,6 +62,10 @@ class Model:
     def _clear(self, it: Object, place: str, slot: str) -> None:
         self.state[it].pop(f"{_program_of(place)} {slot}", None)
 
+    def _clear_all(self, it: Object, _place: str) -> list[str]:
+        self.state[it].clear()
+        return []
+
     def _names(self, it: Object, place: str) -> list[str]:
         return sorted(name for name in self.state[it] if name.startswith(f"{_program_of(place)} "))
 
@@ -61,7 +74,7 @@ class Model:
 
     def _step(self, _it: Object, _place: str, kind: str, _failures: int, _asynchronous: bool) -> Any:
         match kind:
-            case "hopeless":
+            case "hopeless" | "brief":
                 return ["error", 500, "RuntimeError('for now')"]
             case "terminal":
                 return ["error", 418, "for good"]
@@ -70,17 +83,24 @@ class Model:
     def _sleep(self, _it: Object, _place: str, _seconds: int) -> None:
         return None
 
-    def _call(self, _it: Object, _place: str, _target: str, key: str, program: Program) -> Any:
-        return self.run(("Thing", key), program)
+    def _call(self, _it: Object, _place: str, target: str, key: str, program: Program) -> Any:
+        return self.run(("Thing", program["id"] if target == "own" else key), program)
 
-    def _send(self, _it: Object, _place: str, _target: str, key: str, program: Program, _delay: int) -> None:
-        self.kept[program["id"]] = self.run(("Thing", key), program)
+    def _call_twice(self, _it: Object, _place: str, program: Program) -> list[Any]:
+        return [self.run(("Thing", ""), program)] * 2
+
+    def _send(self, it: Object, place: str, target: str, key: str, program: Program, _delay: int) -> None:
+        self.kept[program["id"]] = self._call(it, place, target, key, program)
+
+    def _send_twice(self, it: Object, place: str, target: str, key: str, program: Program, _delay: int) -> bool:
+        self.kept[program["id"]] = self._call(it, place, target, key, program)
+        return True
 
     def _send_items(self, _it: Object, place: str, keys: list[str]) -> None:
         for number, key in enumerate(keys):
             self.items[key, place, number] += 1
 
-    def _gather(self, it: Object, place: str, branches: list[list[Any]]) -> list[Any]:
+    def _gather(self, it: Object, place: str, _how: str, branches: list[list[Any]]) -> list[Any]:
         return [getattr(self, f"_{name}")(it, place, *arguments) for name, *arguments in branches]
 
     def _race(self, _it: Object, _place: str, seconds: list[int]) -> str:
@@ -91,6 +111,9 @@ class Model:
 
     def _signal(self, _it: Object, _place: str, _name: str, value: Any, code: int | None, _delay: int) -> Any:
         return _answered(value, code)
+
+    def _own_signals(self, _it: Object, _place: str, values: list[Any]) -> list[Any]:
+        return values
 
     def _attach(self, _it: Object, _place: str, key: str, program: Program) -> Any:
         return self.run(("Thing", key), program)
@@ -112,11 +135,21 @@ class Model:
         return [outcome, second, [promises[name] for name in PROMISES]]
 
     def _promise(self, it: Object, _place: str, name: str) -> Any:
-        return self._promises[it][name]
+        return [self._promises[it][name]] * 2
 
     def _cancel(self, _it: Object, place: str, called: bool) -> Any:
         self.kept[place] = 409
         return CANCELLED if called else None
+
+    def _call_endless(self, _it: Object, _place: str, key: str, program: Program) -> Any:
+        """The caller is cancelled first, and does not wait for what its callee makes of it."""
+        self.run(("Thing", key), program)
+        return CANCELLED
+
+    def _wait_for_ever(self, _it: Object, _place: str) -> None:
+        if self._ended_by == "kill":
+            raise Killed
+        raise Failed(409, "cancelled")
 
     def _fail(self, _it: Object, _place: str, code: int) -> None:
         raise Failed(code)

@@ -10,9 +10,9 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from program_handlers import app, begin_world, run_thing
-from program_model import Model
-from program_strategy import named, programs
+from program_handlers import app, begin_world, run_thing, world
+from program_model import KILLED, Killed, Model
+from program_strategy import endless, named, programs
 
 from odradek.exceptions import TerminalError
 from odradek.json_codec import decode
@@ -126,18 +126,27 @@ BATCHES = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
     print_blob=True,
 )
-drawn = given(started=st.lists(programs, min_size=1, max_size=3), weather=weather)
+drawn = given(
+    started=st.lists(programs, min_size=1, max_size=3),
+    stopped=st.none() | endless,
+    weather=weather,
+)
 
 
-def check_programs(started: list[Any], weather: Weather) -> None:
+def check_programs(started: list[Any], stopped: tuple[Any, str] | None, weather: Weather) -> None:
     world = begin_world()
-    model = Model()
+    model = Model("cancel" if stopped is None else stopped[1])
     named_programs = [named(program, f"p{number}") for number, program in enumerate(started)]
-    expected = [model.run(("Thing", "a"), program) for program in named_programs]
+    if stopped is not None:
+        named_programs.append(named(stopped[0], "endless"))
+    expected = [run_in(model, program) for program in named_programs]
     engine, memory = start(weather)
     with engine:
         begun = [engine.send(run_thing, program, key="a") for program in named_programs]
+        if stopped is not None:
+            stop(engine, begun[-1], stopped[1])
         assert [outcome_of(invocation) for invocation in begun] == expected
+        assert [outcome_of(engine.attach(invocation.id, run_thing)) for invocation in begun] == expected
         run_out(engine)
         check_state(engine, model)
         check_tables(memory)
@@ -150,6 +159,27 @@ def check_programs(started: list[Any], weather: Weather) -> None:
         figures["callbacks"] += memory.loop.callbacks
     assert world.broken == []
     assert memory.loop.errors == []
+
+
+def run_in(model: Model, program: Any) -> Any:
+    try:
+        return model.run(("Thing", "a"), program)
+    except Killed:
+        return KILLED
+
+
+def stop(engine: Engine, invocation: Invocation[Any], how: str) -> None:
+    """Ends a program where it waits for ever, when everything that it began has come to a standstill."""
+    for _ in range(HOURS_MAX):
+        if world.waiting:
+            break
+        engine.advance(timedelta(hours=1))
+    engine.advance(timedelta(hours=1))
+    if how == "cancel":
+        invocation.cancel()
+    else:
+        invocation.kill()
+    figures[how] += 1
 
 
 def outcome_of(invocation: Invocation[Any]) -> Any:

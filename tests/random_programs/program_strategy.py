@@ -10,6 +10,7 @@ from program_handlers import PROMISES, Program
 KEYS = ("a", "b", "c", "d")
 DEPTH_MAX = 2
 OPERATIONS_MAX = 6
+SENDS = ("send", "send twice", "send items")
 
 slots = st.sampled_from(("x", "y"))
 values = st.one_of(st.none(), st.integers(-3, 3), st.sampled_from(("", "ä", "text")), st.just([1, {"n": None}]))
@@ -24,7 +25,7 @@ def _op(name: str, *arguments: st.SearchStrategy[Any]) -> st.SearchStrategy[list
 
 steps = _op(
     "step",
-    st.sampled_from(("fine", "fine", "fine", "terminal", "hopeless")),
+    st.sampled_from(("fine", "fine", "fine", "patient", "terminal", "hopeless", "brief")),
     st.sampled_from((0, 0, 1, 3)),
     st.booleans(),
 )
@@ -35,6 +36,7 @@ anywhere = (
     _op("race", st.permutations((60, 180, 600)).map(lambda seconds: list(seconds[:2]))),
     _op("awakeable", values, st.none() | codes, delays),
     _op("signal", st.sampled_from(("go", "stop")), values, st.none() | codes, delays),
+    _op("own signals", st.lists(values, min_size=1, max_size=3)),
     _op("cancel", st.booleans()),
     _op("stumble", st.sampled_from((1, 2))),
 )
@@ -47,6 +49,7 @@ writing = (
 )
 
 
+combinators = st.sampled_from(("gather", "as completed", "wait completed", "select"))
 awaited = (_op("promise", st.sampled_from(PROMISES)),)
 
 
@@ -54,7 +57,7 @@ awaited = (_op("promise", st.sampled_from(PROMISES)),)
 def _calls(draw: st.DrawFn, depth: int, held: int) -> list[Any]:
     """Target, key and program of a call; `held`: the greatest key that the caller may hold."""
     free = KEYS[held + 1 :]
-    target = draw(st.sampled_from(("worker", "look", "thing") if free else ("worker", "look")))
+    target = draw(st.sampled_from(("worker", "look", "generic", "own", *("thing",) * bool(free))))
     key = draw(st.sampled_from(free if target == "thing" else KEYS))
     holds = KEYS.index(key) if target == "thing" else held
     return [target, key, draw(_programs(depth, target, holds))]
@@ -63,8 +66,10 @@ def _calls(draw: st.DrawFn, depth: int, held: int) -> list[Any]:
 @st.composite
 def _programs(draw: st.DrawFn, depth: int, target: str, held: int) -> Program:
     kinds = list(anywhere)
-    if target in ("thing", "flow"):
+    if target in ("thing", "own", "flow"):
         kinds += [*reading, *writing]
+    if target in ("own", "flow"):
+        kinds.append(_op("clear all"))
     if target == "flow":
         kinds += awaited
     if depth:
@@ -74,8 +79,10 @@ def _programs(draw: st.DrawFn, depth: int, target: str, held: int) -> Program:
             calls.map(lambda call: ["call", *call]),
             st.tuples(_calls(depth - 1, -1), delays).map(lambda sent: ["send", *sent[0], sent[1]]),
             st.tuples(st.sampled_from(KEYS), _programs(depth - 1, "look", held)).map(lambda sent: ["attach", *sent]),
+            st.tuples(_calls(depth - 1, -1), delays).map(lambda sent: ["send twice", *sent[0], sent[1]]),
+            _programs(depth - 1, "worker", held).map(lambda program: ["call twice", program]),
             _workflows(depth - 1, held),
-            st.lists(branches, min_size=1, max_size=3).map(lambda each: ["gather", each]),
+            _op("gather", combinators, st.lists(branches, min_size=1, max_size=3)),
         ]
     ops = draw(st.lists(st.one_of(kinds), min_size=3 * (depth == DEPTH_MAX), max_size=OPERATIONS_MAX))
     if depth < DEPTH_MAX and draw(st.integers(0, 7)) == 0:
@@ -108,5 +115,26 @@ def _named_in(part: Any, name: str) -> Any:
     return part
 
 
+@st.composite
+def _endless(draw: st.DrawFn, how: str, depth: int, held: int) -> Program:
+    """A program that comes to wait for ever, itself or in one that it calls, and does more once that was cancelled.
+
+    A kill takes along whatever was sent and has not ended, so that nothing is sent by one that is to be killed.
+    """
+    program = draw(_programs(1, "thing", held))
+    without = ("fail", *(SENDS if how == "kill" else ()))
+    program["ops"] = [op for op in program["ops"] if op[0] not in without]
+    free = KEYS[held + 1 :]
+    if depth and free:
+        key = draw(st.sampled_from(free))
+        called = draw(_endless(how, depth - 1, KEYS.index(key)))
+        program["ops"] += [["call endless", key, called], *draw(st.lists(st.one_of(anywhere), max_size=3))]
+    else:
+        program["ops"].append(["wait for ever"])
+    return program
+
+
 programs = _programs(DEPTH_MAX, "thing", 0)
 """Programs for the object `a`; give them names."""
+endless = st.sampled_from(("cancel", "kill")).flatmap(lambda how: st.tuples(_endless(how, 2, 0), st.just(how)))
+"""The same, which end when they are cancelled or killed, and which of it."""

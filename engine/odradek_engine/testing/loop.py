@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import contextvars
 import heapq
 import logging
@@ -378,7 +379,11 @@ class _Running:
 
     def _finalize(self, generator: Any) -> None:
         self._loop._generators.discard(generator)
-        if not self._loop.is_closed():
+        process = process_of(contextvars.copy_context())
+        if process is not None and not process.alive:
+            with contextlib.suppress(BaseException):
+                generator.aclose().send(None)  # no task of a dead process would ever do it
+        elif not self._loop.is_closed():
             self._loop.create_task(generator.aclose())
 
 
