@@ -145,6 +145,7 @@ class TestTrees:
         leaves = ((OPEN,), (OPEN, GOOD), (OPEN, BAD), (GOOD, BAD), (BAD,), (GOOD,))
         assert tuple(arrived().resolves(Future(ids, combinator=combinator)) for ids in leaves) == resolved
 
+    @pytest.mark.row("G8")
     def test_the_outcome_of_a_child_counts_above(self) -> None:
         all_failed = Future((BAD,), combinator=Combinator.FIRST_SUCCEEDED_OR_ALL_FAILED)
         first_failed = Future(
