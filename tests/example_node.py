@@ -31,7 +31,7 @@ class OutsideWorld:
 
     def story(self) -> list[str]:
         """All that was done, in order: `service: action request_id`."""
-        return ["{service}: {action} {request_id}".format_map(each) for each in self.entries()]
+        return ["{service}: {action} {request_id}".format_map(entry) for entry in self.entries()]
 
     def take_down(self, *services: str) -> None:
         """These services answer nobody from now on; all others do."""

@@ -26,6 +26,8 @@ class Scene:
     def __init__(self, node: HttpNode, world: OutsideWorld) -> None:
         self.world = world
         self.transcript = Transcript()
+        self.sorts_diary = False
+        """Whether the diary is written down sorted: what is done in parallel has no order of its own."""
         self._node = node
         self._ingress = httpx.Client(base_url=node.ingress_url, timeout=REQUEST_SECONDS_MAX, trust_env=False)
 
@@ -86,8 +88,9 @@ class Scene:
         for row in self._node.sql("SELECT service_name, service_key, key, value_utf8 FROM state ORDER BY 1, 2, 3"):
             self.transcript.add("state", row | {"value_utf8": _parsed(row["value_utf8"])})
         self._add_invocations()
-        for entry in self.world.entries():
-            self.transcript.add("done", {name: value for name, value in entry.items() if name != "at"})
+        done = [{name: value for name, value in entry.items() if name != "at"} for entry in self.world.entries()]
+        for entry in sorted(done, key=json.dumps) if self.sorts_diary else done:
+            self.transcript.add("done", entry)
         self._ingress.close()
         return self.transcript.lines
 

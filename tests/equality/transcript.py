@@ -16,6 +16,9 @@ IDS = re.compile(
 )
 """What the servers, `ctx.uuid()` and the clock make anew each time, known by its form."""
 
+MOMENTS = ("milliseconds", "time")
+"""Not numbered: whether two things fall into the same millisecond is chance."""
+
 
 class Transcript:
     """The first invocation id that comes is `<inv 1>` from then on, the next one `<inv 2>`."""
@@ -35,5 +38,7 @@ class Transcript:
 
     def _numbered(self, found: re.Match[str]) -> str:
         kind = found["kind"] or found.lastgroup
+        if kind in MOMENTS:
+            return f"<{kind}>"
         of_kind = sum(name.startswith(f"<{kind} ") for name in self._numbers.values())
         return self._numbers.setdefault(found[0], f"<{kind} {of_kind + 1}>")

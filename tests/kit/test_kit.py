@@ -88,6 +88,16 @@ def test_awakeables_are_completed_from_outside(engine: testing.Engine) -> None:
         engine.resolve_awakeable("question", "yes")
 
 
+def test_an_awakeable_may_be_completed_twice_or_too_late_but_the_first_time_counts(engine: testing.Engine) -> None:
+    asking = engine.send(programs.ask, key="ada")
+    question = engine.state("Account", "ada")["question"]
+    engine.resolve_awakeable(question, "yes")
+    engine.resolve_awakeable(question, "twice")
+    assert asking.result() == "yes"
+    engine.reject_awakeable(question, "too late")
+    assert asking.result() == "yes"
+
+
 def test_signals_are_sent_from_outside(engine: testing.Engine) -> None:
     resolved, rejected = (engine.send(programs.wait_for_word, key=key) for key in ("ada", "bob"))
     engine.resolve_signal(resolved.id, "another", "no")
@@ -141,6 +151,20 @@ def test_a_paused_invocation_goes_on_when_it_is_resumed(engine: testing.Engine) 
     invocation.resume()
     assert invocation.status == testing.InvocationStatus("backing-off", 1, "ValueError('broken')")
     assert engine.now == begun + timedelta(minutes=1)
+
+
+def test_one_that_backs_off_is_held_until_it_is_resumed(engine: testing.Engine) -> None:
+    engine.fail_first(programs.refuse, attempts=1)
+    invocation = engine.send(programs.refuse)
+    invocation.pause()
+    engine.advance(timedelta(days=1))
+    assert invocation.status is not None
+    assert invocation.status.state == "paused"
+    invocation.resume()
+    with pytest.raises(odradek.TerminalError, match="sold out"):
+        invocation.result()
+    with pytest.raises(odradek.TerminalError, match="is not running"):
+        invocation.pause()
 
 
 def test_a_test_that_waits_in_vain_is_told_why(engine: testing.Engine) -> None:

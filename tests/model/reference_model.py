@@ -93,6 +93,11 @@ class ReferenceModel:
         if life is not None and ("signal", notification.signal) not in life.arrived:
             self._notify(invocation, ("signal", notification.signal), notification)
 
+    def pause(self, invocation: bytes) -> None:
+        life = self.lives.get(invocation)
+        if life is not None and life.phase == "invoked":
+            life.phase, life.backing_off = "paused", False
+
     def resume(self, invocation: bytes) -> None:
         life = self.lives.get(invocation)
         if life is not None and (life.phase in ("suspended", "paused") or life.backing_off):

@@ -93,7 +93,7 @@ class MachineAgainstModel(RuleBasedStateMachine):
         self.model.invoke(invocation, INPUT, self.world.now, waiter)
 
     @precondition(lambda self: self.known)
-    @rule(pick=PICK, what=st.sampled_from([c.Attach, c.Cancel, c.Kill, c.Resume, c.Purge, 17, 18]))
+    @rule(pick=PICK, what=st.sampled_from([c.Attach, c.Cancel, c.Kill, c.Pause, c.Resume, c.Purge, 17, 18]))
     def ask_about_one(self, pick: int, what: Any) -> None:
         raw = self.one_of(self.known, pick)
         if isinstance(what, int):

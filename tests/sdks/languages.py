@@ -76,8 +76,20 @@ _GO = Language(
     tools=("go",),
     version_max=7,
 )
+_RUST = Language(
+    software="restate-sdk-rust/",
+    serve=lambda port: [_installed("rust", "target", "debug", "endpoint")],
+    build=(
+        [
+            *("cargo", "build", "--quiet", "--locked", "--target-dir", "target"),
+            *("--manifest-path", _source("rust", "Cargo.toml")),
+        ],
+    ),
+    tools=("cargo", "cc"),
+    version_max=7,
+)
 
-LANGUAGES = {"odradek": _ODRADEK, "python": _PYTHON, "typescript": _TYPESCRIPT, "go": _GO}
+LANGUAGES = {"odradek": _ODRADEK, "python": _PYTHON, "typescript": _TYPESCRIPT, "go": _GO, "rust": _RUST}
 
 
 def missing_tools(sdk: str) -> str | None:

@@ -53,4 +53,6 @@ OFFICIAL = (
     Variant("go", "duplex", 7),
     Variant("go", "request-response", 6),
     Variant("go", "http1", 7),
+    Variant("rust", "duplex", 6),
+    Variant("rust", "duplex", 7),
 )

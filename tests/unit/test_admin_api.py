@@ -30,7 +30,9 @@ from odradek_engine.model.commands import (
     Cancel,
     CreateKafkaCluster,
     DeleteKafkaCluster,
+    EditState,
     Kill,
+    Pause,
     Purge,
     PurgeJournal,
     Resume,
@@ -42,11 +44,12 @@ from odradek_engine.model.outcomes import (
     Done,
     NotCompleted,
     NotFound,
+    NotRunning,
     NotStarted,
     Refused,
 )
 from odradek_engine.model.registry import RegisteredService
-from odradek_engine.model.rows import KafkaCluster
+from odradek_engine.model.rows import KafkaCluster, StateEdit
 
 RAW_ID = bytes.fromhex("a8608806caec20c1e54a431d84931828eeff318b5f10e7be")
 INVOCATION = "inv_1gA1bkjbSDNe5Oe8AYv0PhmXuI38GnZKGV"
@@ -203,6 +206,7 @@ def test_the_metadata_of_a_handler() -> None:
     [
         ("cancel", Cancel(RAW_ID)),
         ("kill", Kill(RAW_ID)),
+        ("pause", Pause(RAW_ID)),
         ("resume", Resume(RAW_ID)),
         ("purge", Purge(RAW_ID)),
         ("purge-journal", PurgeJournal(RAW_ID)),
@@ -231,6 +235,7 @@ def test_actions_on_invocations(action: str, command: AnyCommand) -> None:
             425,
             f"The invocation '{INVOCATION}' is either inboxed or scheduled, cannot be resumed.",
         ),
+        ("pause", NotRunning(RAW_ID), 409, f"The invocation '{INVOCATION}' is not running, cannot be paused."),
         ("purge", NotCompleted(RAW_ID), 409, f"The invocation '{INVOCATION}' is not yet completed."),
         ("purge-journal", NotCompleted(RAW_ID), 409, f"The invocation '{INVOCATION}' is not yet completed."),
         ("kill", Refused(503, "later"), 503, "later"),
@@ -316,6 +321,27 @@ def test_state_of_what_has_none() -> None:
     assert_refused(unknown, 404, "The requested service 'Nope' does not exist")
     plain, _ = ask_admin("GET", "/services/Svc/state/k")
     assert_refused(plain, 400, "Service 'Svc' is a plain service and has no state")
+
+
+def test_editing_state() -> None:
+    body = {"object_key": "a/b", "new_state": {"n": [49, 255], "text": "ä"}, "version": "v"}
+    for service in ("Obj", "Gone"):
+        response, gateway = ask_admin("POST", f"/services/{service}/state", lambda _: Done(), json=body)
+        assert (response.status_code, response.content) == (202, b"")
+        expected = EditState(service, "a/b", StateEdit({b"n": b"1\xff", b"text": "ä".encode()}, "v"))
+        assert gateway.commands == [expected]
+
+
+def test_state_that_cannot_be_edited() -> None:
+    plain, _ = ask_admin("POST", "/services/Svc/state", json={"object_key": "k", "new_state": {}})
+    assert_refused(plain, 400, "Cannot modify state for service type Service")
+    scoped, _ = ask_admin("POST", "/services/Obj/state", json={"object_key": "k", "new_state": {}, "scope": "s"})
+    assert_refused(scoped, 400, "Scopes are not supported: leave out the field 'scope'")
+    for body in ({"new_state": {}}, {"object_key": "k", "new_state": {"n": [256]}}, {"object_key": "k"}):
+        response, gateway = ask_admin("POST", "/services/Obj/state", json=body)
+        assert (response.status_code, gateway.commands) == (422, [])
+    read, _ = ask_admin("GET", "/services/Obj/state")
+    assert read.status_code == 405
 
 
 # --- Kafka clusters ---

@@ -206,7 +206,7 @@ def test_targets_of_invocations(target: str, condition: str) -> None:
     assert target_condition(target) == condition
 
 
-@pytest.mark.parametrize("action", ["cancel", "kill", "resume", "purge"])
+@pytest.mark.parametrize("action", ["cancel", "kill", "pause", "resume", "purge"])
 def test_act_on_one_invocation(admin: FakeAdmin, action: str) -> None:
     admin.answers[f"PATCH /invocations/{INVOCATION}/{action}"] = (202, None)
     assert succeed(admin, "invocations", action, INVOCATION) == f"{action}: {INVOCATION}\n"

@@ -122,6 +122,16 @@ def test_a_stored_result_says_when_it_expires() -> None:
     assert response.headers["idempotency-expires"] == "2026-11-22T14:23:11.533+00:00"
 
 
+def test_a_stored_failure_says_so_too() -> None:
+    def answer(command: AnyCommand) -> AnyOutcome:
+        assert isinstance(command, Invoke)
+        return Ended(command.invocation.id, Result(failure=Failure(409, "no")), expires_at=NOW_MS)
+
+    response, _ = ask("POST", "/Svc/noin", answer, headers={"idempotency-key": "abc"})
+    assert response.status_code == 409
+    assert response.headers["idempotency-expires"] == "2026-11-22T14:23:11.533+00:00"
+
+
 def test_a_send() -> None:
     response, gateway = ask("POST", "/Svc/greet/send", content=b"1", headers=JSON_TYPE)
     (command,) = gateway.commands

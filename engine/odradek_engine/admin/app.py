@@ -28,6 +28,7 @@ from odradek_engine.admin.invocations import Invocations
 from odradek_engine.admin.query import ArrowQuery, Queries
 from odradek_engine.admin.registration import Discovery
 from odradek_engine.admin.services import Services
+from odradek_engine.admin.state import ObjectState
 from odradek_engine.admin.subscriptions import SourceResolver, Subscriptions
 from odradek_engine.admin.topics import Topics
 from odradek_engine.config import Config
@@ -76,6 +77,7 @@ def make_admin_app(
         Information(node),
         Deployments(gateway, config, discovery),
         Services(gateway, config, node.ingress_url),
+        ObjectState(gateway),
         Invocations(gateway),
         subscriptions,
         Clusters(gateway, subscriptions),

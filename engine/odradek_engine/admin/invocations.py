@@ -1,4 +1,4 @@
-"""A hand on invocations: cancel, kill, resume, purge."""
+"""A hand on invocations: cancel, kill, pause, resume, purge."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from starlette.routing import Route
 from odradek_engine.admin.errors import AdminError, BadRequest
 from odradek_engine.admin.parameters import read_invocation_id
 from odradek_engine.gateway import Gateway
-from odradek_engine.model.commands import AnyCommand, Cancel, Kill, Purge, PurgeJournal, Resume
+from odradek_engine.model.commands import AnyCommand, Cancel, Kill, Pause, Purge, PurgeJournal, Resume
 from odradek_engine.model.outcomes import (
     AlreadyCompleted,
     AnyOutcome,
@@ -20,6 +20,7 @@ from odradek_engine.model.outcomes import (
     Done,
     NotCompleted,
     NotFound,
+    NotRunning,
     NotStarted,
     Refused,
 )
@@ -27,6 +28,7 @@ from odradek_engine.model.outcomes import (
 _ACTIONS: Final[dict[str, Callable[[bytes], AnyCommand]]] = {
     "cancel": Cancel,
     "kill": Kill,
+    "pause": Pause,
     "resume": Resume,
     "purge": Purge,
     "purge-journal": PurgeJournal,
@@ -94,6 +96,8 @@ def _status(outcome: AnyOutcome, action: str, invocation: str) -> int:
             raise AdminError(409, f"The invocation '{invocation}' is not yet completed.")
         case NotStarted():
             raise AdminError(425, f"The invocation '{invocation}' is either inboxed or scheduled, cannot be resumed.")
+        case NotRunning():
+            raise AdminError(409, f"The invocation '{invocation}' is not running, cannot be paused.")
         case Refused(code, message):
             raise AdminError(code, message)
         case _:

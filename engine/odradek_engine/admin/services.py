@@ -1,16 +1,13 @@
-"""Services, their handlers, and the state of objects."""
+"""Services and their handlers."""
 
 from __future__ import annotations
 
-import base64
 from typing import Any
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from odradek.protocol.manifest import ServiceType
 from odradek_engine.admin.errors import AdminError, json_response
 from odradek_engine.admin.metadata import service_metadata
 from odradek_engine.admin.openapi import service_document
@@ -35,7 +32,6 @@ class Services:
             Route("/services/{service}/openapi", self._openapi),
             Route("/services/{service}/handlers", self._handlers),
             Route("/services/{service}/handlers/{handler}", self._handler),
-            Route("/services/{service}/state/{key:path}", self._state),
         ]
 
     async def _services(self, _: Request) -> Response:
@@ -61,14 +57,6 @@ class Services:
             404, f"The requested handler '{name}' on service '{request.path_params['service']}' does not exist"
         )
 
-    async def _state(self, request: Request) -> Response:
-        service = self._find(request).manifest
-        if service.ty is ServiceType.SERVICE:
-            raise AdminError(400, f"Service '{service.name}' is a plain service and has no state")
-        state = await self._gateway.object_state(service.name, request.path_params["key"])
-        shown = {name.decode("utf-8", "backslashreplace"): _shown_value(value) for name, value in sorted(state.items())}
-        return json_response(shown)
-
     def _shown(self, service: RegisteredService) -> dict[str, Any]:
         deployment = self._gateway.schema.deployments.get(service.deployment)
         return service_metadata(service, self._config, duplex=deployment is None or deployment.duplex)
@@ -79,12 +67,3 @@ class Services:
         if service is None:
             raise AdminError(404, f"The requested service '{name}' does not exist")
         return service
-
-
-def _shown_value(value: bytes) -> Any:
-    """JSON as it is, other bytes as base64."""
-    try:
-        msgspec.json.decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return {"base64": base64.b64encode(value).decode()}
-    return msgspec.Raw(value)

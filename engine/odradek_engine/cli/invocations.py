@@ -147,6 +147,21 @@ def kill(context: click.Context, targets: tuple[str, ...], confirmed: bool) -> N
     _act(context, "kill", targets, _UNFINISHED, confirmed)
 
 
+@invocations.command("pause")
+@_target
+@_yes
+@click.pass_context
+def pause(context: click.Context, targets: tuple[str, ...], confirmed: bool) -> None:
+    """Pause invocations that run or are backing off, until you resume them.
+
+    A step that is under way runs again then. Objects stay locked meanwhile.
+
+    \b
+    odradek invocations pause Account/ada
+    """
+    _act(context, "pause", targets, any_of("status", ("running", "ready", "backing-off")), confirmed)
+
+
 @invocations.command("resume")
 @_target
 @_yes

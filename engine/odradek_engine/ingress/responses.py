@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from odradek.protocol.ids import format_invocation_id
+from odradek.protocol.messages import Failure
 from odradek_engine.model.outcomes import Accepted, AnyOutcome, Ended, NotCompleted, NotFound, Refused
 from odradek_engine.model.registry import HandlerSchema
 from odradek_engine.model.rows import Result
@@ -115,16 +116,14 @@ def result_content_type(handler: HandlerSchema | None, result: Result) -> bytes:
 
 def ended(outcome: Ended, content_type: bytes) -> Response:
     """A result: the value as the handler gave it, or its terminal failure."""
-    invocation_id = format_invocation_id(outcome.invocation).encode()
     result = outcome.result
+    headers = b"x-restate-id: %b\r\n" % format_invocation_id(outcome.invocation).encode()
+    if outcome.expires_at is not None:
+        expires = _instant(outcome.expires_at).isoformat(timespec="milliseconds")
+        headers += b"idempotency-expires: %b\r\n" % expires.encode()
     if result.failure is not None:
-        return _failure(invocation_id, result)
-    if outcome.expires_at is None:
-        headers = b"x-restate-id: %b\r\n%b" % (invocation_id, content_type)
-    else:
-        expires = _instant(outcome.expires_at).isoformat(timespec="milliseconds").encode()
-        headers = b"x-restate-id: %b\r\nidempotency-expires: %b\r\n%b" % (invocation_id, expires, content_type)
-    return Response(200, headers, result.value or b"")
+        return _failure(headers, result.failure, result.stacktrace)
+    return Response(200, headers + content_type, result.value or b"")
 
 
 def accepted(outcome: Accepted) -> Response:
@@ -177,14 +176,11 @@ def _common(outcome: AnyOutcome, content_type: bytes) -> Response:
     return INTERNAL_ERROR
 
 
-def _failure(invocation_id: bytes, result: Result) -> Response:
-    failure = result.failure
-    assert failure is not None
-    body = ErrorBody(failure.code, failure.message, "invocation", dict(failure.metadata), result.stacktrace)
+def _failure(headers: bytes, failure: Failure, stacktrace: str) -> Response:
+    body = ErrorBody(failure.code, failure.message, "invocation", dict(failure.metadata), stacktrace)
     # An interim status (1xx) cannot end an exchange.
     status = failure.code if _FIRST_FINAL_STATUS <= failure.code <= _LAST_STATUS else 500
-    headers = b"x-restate-id: %b\r\n%b" % (invocation_id, _INVOCATION_ERROR)
-    return Response(status, headers, msgspec.json.encode(body))
+    return Response(status, headers + _INVOCATION_ERROR, msgspec.json.encode(body))
 
 
 def _instant(milliseconds: int) -> datetime:

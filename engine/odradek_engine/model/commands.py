@@ -8,7 +8,7 @@ import msgspec
 
 from odradek.protocol.messages import CallCompletion, ErrorBehavior, HandlerMessage, InputCommand, SignalNotification
 from odradek_engine.model.registry import Deployment
-from odradek_engine.model.rows import AttemptFailure, Caller, Invocation, KafkaCluster, Subscription, Timer
+from odradek_engine.model.rows import AttemptFailure, Caller, Invocation, KafkaCluster, StateEdit, Subscription, Timer
 
 
 class Command(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -225,6 +225,20 @@ class RemoveDeployment(Command, frozen=True, array_like=True, tag=28):
     id: str
 
 
+class EditState(Command, frozen=True, array_like=True, tag=29):
+    """Replace the state of an object or a workflow, when nobody holds it."""
+
+    service: str
+    key: str
+    edit: StateEdit
+
+
+class Pause(Command, frozen=True, array_like=True, tag=30):
+    """Hold a running or backing-off invocation until somebody resumes it."""
+
+    invocation: bytes
+
+
 PartitionMessage: TypeAlias = Invoke | CompleteCall | Signal | Cancel | Kill | AskResult
 """What partitions say to each other."""
 
@@ -257,4 +271,6 @@ AnyCommand: TypeAlias = (
     | AskResult
     | UpdateDeployment
     | RemoveDeployment
+    | EditState
+    | Pause
 )

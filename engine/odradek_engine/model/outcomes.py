@@ -64,6 +64,12 @@ class NotStarted(Outcome, frozen=True):
     invocation: bytes
 
 
+class NotRunning(Outcome, frozen=True):
+    """The invocation has not begun or has ended; what was asked needs it to run."""
+
+    invocation: bytes
+
+
 class Refused(Outcome, frozen=True):
     """The command cannot be done; HTTP-like code and text for people."""
 
@@ -79,5 +85,15 @@ class Registered(Outcome, frozen=True):
 
 
 AnyOutcome: TypeAlias = (
-    Accepted | Ended | NotFound | NotCompleted | AlreadyCompleted | Done | Appended | NotStarted | Refused | Registered
+    Accepted
+    | Ended
+    | NotFound
+    | NotCompleted
+    | AlreadyCompleted
+    | Done
+    | Appended
+    | NotStarted
+    | NotRunning
+    | Refused
+    | Registered
 )

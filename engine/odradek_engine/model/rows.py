@@ -169,11 +169,19 @@ class Lock(Row, frozen=True, array_like=True):
     tail: int
 
 
+class StateEdit(Row, frozen=True, array_like=True):
+    """A state to replace an object's whole state with; `version`: of the state that it is meant for, None for any."""
+
+    state: dict[bytes, bytes]
+    version: str | None = None
+
+
 class InboxEntry(Row, frozen=True, array_like=True):
-    """One that waits for an object."""
+    """One that waits for an object: an invocation, or an operator's edit of its state."""
 
     invocation: bytes
     at: int
+    edit: StateEdit | None = None
 
 
 class TimerKind(IntEnum):

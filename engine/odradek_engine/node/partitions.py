@@ -11,10 +11,11 @@ from odradek_engine.gateway import Reply
 from odradek_engine.model.commands import (
     AcknowledgeMessages,
     AnyCommand,
+    EditState,
     PartitionMessage,
     ReceiveMessage,
 )
-from odradek_engine.partition.routing import partition_of
+from odradek_engine.partition.routing import hash_key, partition_of
 from odradek_engine.replica.processor import Processor
 
 ACKNOWLEDGE_AFTER_SECONDS: Final = 0.02
@@ -31,7 +32,9 @@ class Partitions:
         self._timer: asyncio.TimerHandle | None = None
 
     def route(self, command: AnyCommand) -> Processor:
-        """The partition that owns the invocation which a command is about."""
+        """The partition that owns the invocation, or the object, which a command is about."""
+        if isinstance(command, EditState):
+            return self.processors[partition_of(hash_key(command.key), len(self.processors))]
         subject = command.invocation  # type: ignore[union-attr]
         invocation: bytes = subject if isinstance(subject, bytes) else subject.id
         return self.processors[partition_of(partition_key_of(invocation), len(self.processors))]

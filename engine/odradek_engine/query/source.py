@@ -102,7 +102,7 @@ class RowSource(Protocol):
         """Promises of workflows, those that are awaited and those that are completed."""
 
     def inbox(self, service: str | None, key: str | None) -> Iterator[InboxRow]:
-        """Inboxes of objects."""
+        """Invocations in the inboxes of objects."""
 
     def locks(self, service: str | None, key: str | None) -> Iterator[LockRow]:
         """Holders of objects."""

@@ -81,7 +81,8 @@ class StoreRows:
     def inbox(self, service: str | None, key: str | None) -> Iterator[InboxRow]:
         """See `RowSource`."""
         for owner, owner_key, sequence, entry in self._of_objects("inbox", service, key):
-            yield InboxRow(owner, owner_key, int.from_bytes(sequence, "big"), entry)
+            if entry.edit is None:
+                yield InboxRow(owner, owner_key, int.from_bytes(sequence, "big"), entry)
 
     def locks(self, service: str | None, key: str | None) -> Iterator[LockRow]:
         """See `RowSource`."""

@@ -22,7 +22,7 @@ from odradek.testing.errors import Stuck
 from odradek_engine.ingress.requests import Head, check_idempotency_key, invoke
 from odradek_engine.ingress.responses import RequestError
 from odradek_engine.ingress.routes import HandlerRoute
-from odradek_engine.model.commands import AnyCommand, Attach, Cancel, Invoke, Kill, ReadOutput, Resume, Signal
+from odradek_engine.model.commands import AnyCommand, Attach, Cancel, Invoke, Kill, Pause, ReadOutput, Resume, Signal
 from odradek_engine.model.outcomes import (
     AlreadyCompleted,
     AnyOutcome,
@@ -30,6 +30,7 @@ from odradek_engine.model.outcomes import (
     Ended,
     NotCompleted,
     NotFound,
+    NotRunning,
     NotStarted,
     Refused,
 )
@@ -41,9 +42,14 @@ from odradek_engine.testing.loop import NothingLeft, StillBusy
 
 T = TypeVar("T")
 
-Told: TypeAlias = Cancel | Kill | Resume | Signal
+Told: TypeAlias = Cancel | Kill | Pause | Resume | Signal
 
-_CONTROLS: Final[dict[str, Callable[[bytes], Told]]] = {"cancel": Cancel, "kill": Kill, "resume": Resume}
+_CONTROLS: Final[dict[str, Callable[[bytes], Told]]] = {
+    "cancel": Cancel,
+    "kill": Kill,
+    "pause": Pause,
+    "resume": Resume,
+}
 NOT_FOUND: Final = 404
 CONFLICT: Final = 409
 
@@ -154,30 +160,30 @@ class MemoryBackend:
         self._loop.run_for(0)
         return pending
 
-    def control(self, invocation_id: str, action: Literal["cancel", "kill", "resume"]) -> None:
+    def control(self, invocation_id: str, action: Literal["cancel", "kill", "pause", "resume"]) -> None:
         """See `Backend`."""
         self._tell(_CONTROLS[action](_parse(invocation_id)))
 
     def complete_awakeable(self, awakeable_id: str, value: bytes, failure: Failure | None) -> None:
-        """See `Backend`."""
+        """See `Backend`. As over HTTP, nobody hears whether the awakeable was still waited for."""
         try:
             invocation, signal = parse_awakeable_id(awakeable_id)
         except MalformedId:
             raise ValueError(f"{awakeable_id!r} is not an awakeable's id") from None
-        self._signal(invocation, signal, value, failure)
+        self._submit(_signal(invocation, signal, value, failure))
 
     def signal(self, invocation_id: str, name: str, value: bytes, failure: Failure | None) -> None:
         """See `Backend`."""
-        self._signal(_parse(invocation_id), name, value, failure)
+        self._tell(_signal(_parse(invocation_id), name, value, failure))
 
-    def _signal(self, invocation: bytes, signal: int | str, value: bytes, failure: Failure | None) -> None:
-        result = SignalNotification(signal, value if failure is None else None, failure)
-        self._tell(Signal(invocation, result))
-
-    def _tell(self, command: Told) -> None:
+    def _submit(self, command: Told) -> AnyOutcome:
         outcome = self.run(self._tell_once(command), f"an answer to {type(command).__name__}")
         self._loop.run_for(0)
-        if isinstance(outcome, NotFound | AlreadyCompleted | NotStarted | Refused):
+        return outcome
+
+    def _tell(self, command: Told) -> None:
+        outcome = self._submit(command)
+        if isinstance(outcome, NotFound | AlreadyCompleted | NotStarted | NotRunning | Refused):
             _refuse(outcome)
 
     async def _tell_once(self, command: Told) -> AnyOutcome:
@@ -193,13 +199,15 @@ class MemoryBackend:
             if isinstance(outcome, NotFound):
                 return outcome
 
-    def _heard(self, command: Told) -> tuple[bool, int]:
-        """Whether the invocation is under way, and how many signals like this one it has in its journal."""
+    def _heard(self, command: Told) -> tuple[bool, bool, int]:
+        """Whether the invocation is under way, whether it is paused as `command` wants, and how many signals like this
+        one it has in its journal."""
         status = self._inspection.status(command.invocation)
+        state = "completed" if status is None else status.state
         signal = command.notification.signal if isinstance(command, Signal) else CANCEL_SIGNAL
         heard = (entry.entry for entry in self._inspection.journal(command.invocation))
         count = sum(isinstance(entry, SignalNotification) and entry.signal == signal for entry in heard)
-        return status is not None and status.state != "completed", count
+        return state != "completed", isinstance(command, Pause) and state == "paused", count
 
     # --- time and crashes ---
 
@@ -279,6 +287,10 @@ def _parse(invocation_id: str) -> bytes:
         raise ValueError(f"{invocation_id!r} is not an invocation's id") from None
 
 
+def _signal(invocation: bytes, signal: int | str, value: bytes, failure: Failure | None) -> Signal:
+    return Signal(invocation, SignalNotification(signal, value if failure is None else None, failure))
+
+
 def _refuse(outcome: AnyOutcome) -> NoReturn:
     match outcome:
         case Refused(code, message):
@@ -287,6 +299,8 @@ def _refuse(outcome: AnyOutcome) -> NoReturn:
             raise TerminalError("no such invocation, or it is not kept any more", NOT_FOUND)
         case AlreadyCompleted():
             raise TerminalError("the invocation has ended already", CONFLICT)
+        case NotRunning():
+            raise TerminalError("the invocation is not running", CONFLICT)
         case NotStarted():
             raise TerminalError("the invocation has not begun yet", CONFLICT)
         case _:

@@ -70,7 +70,7 @@ class Backend(Protocol):
     def attach(self, invocation_id: str) -> Pending:
         """The result of an invocation that is known by its id."""
 
-    def control(self, invocation_id: str, action: Literal["cancel", "kill", "resume"]) -> None:
+    def control(self, invocation_id: str, action: Literal["cancel", "kill", "pause", "resume"]) -> None:
         """What an operator may do to an invocation. Raises `TerminalError` if it makes no sense."""
 
     def complete_awakeable(self, awakeable_id: str, value: bytes, failure: Failure | None) -> None:

@@ -53,6 +53,10 @@ class Invocation(Generic[O_co]):
         """Ends it, and everything that it called, where it stands."""
         self._engine.backend.control(self.id, "kill")
 
+    def pause(self) -> None:
+        """Holds it, while it runs or waits for its next attempt, until it is resumed."""
+        self._engine.backend.control(self.id, "pause")
+
     def resume(self) -> None:
         """Goes on with one that is paused, or waits for its next attempt."""
         self._engine.backend.control(self.id, "resume")
@@ -220,7 +224,10 @@ class Engine:
         return found
 
     def resolve_awakeable(self, awakeable_id: str, value: Any = None, serde: Serde[Any] = _DEFAULT) -> None:
-        """Completes the awakeable with this id. Raises `ValueError` for what is no such id."""
+        """Completes the awakeable with this id; does nothing where it is completed, or its invocation over, already.
+
+        Raises `ValueError` for what is no such id.
+        """
         self.backend.complete_awakeable(awakeable_id, serde.serialize(value), None)
 
     def reject_awakeable(self, awakeable_id: str, message: str, code: int = 500) -> None:

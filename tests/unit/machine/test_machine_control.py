@@ -1,4 +1,4 @@
-"""Cancel, kill, resume, purge, attach and read: what people and other handlers may ask of an invocation."""
+"""Cancel, kill, pause, resume, purge, attach and read: what people and other handlers may ask of an invocation."""
 
 from collections.abc import Callable
 
@@ -156,6 +156,42 @@ class TestKill:
         assert world.ask(c.Kill(invocation.id)) == o.AlreadyCompleted(invocation.id)
         unknown = world.invocation(service()).id
         assert world.ask(c.Kill(unknown)) == o.NotFound(unknown)
+
+
+class TestPause:
+    def test_a_running_attempt_is_broken_off(self) -> None:
+        world = World()
+        invocation = running(world)
+        attempt = world.status(invocation).attempt
+        assert world.ask(c.Pause(invocation.id)) == o.Appended()
+        assert world.found(EndAttempt) == [EndAttempt(invocation.id, attempt)]
+        assert world.status(invocation).phase is Phase.PAUSED
+        assert [error.kind for _, error in world.tables.errors.rows(invocation.id)] == ["Paused"]
+        assert world.ask(c.Pause(invocation.id)) == o.Done()
+
+    def test_one_that_backs_off_has_no_timer_any_more(self) -> None:
+        world = World()
+        invocation = backing_off(world)
+        assert world.ask(c.Pause(invocation.id)) == o.Appended()
+        assert world.status(invocation).phase is Phase.PAUSED
+        assert not [row for row in world.rows().get("timers", []) if row[1].kind.name == "RETRY"]
+
+    def test_a_suspended_one_stays_suspended(self) -> None:
+        world = World()
+        invocation = suspended(world)
+        assert world.ask(c.Pause(invocation.id)) == o.Done()
+        assert world.status(invocation).phase is Phase.SUSPENDED
+
+    @pytest.mark.parametrize("phase", [*WAITING, finished])
+    def test_others_do_not_run(self, phase: Phased) -> None:
+        world = World()
+        invocation = phase(world)
+        assert world.ask(c.Pause(invocation.id)) == o.NotRunning(invocation.id)
+
+    def test_nobody_knows_it(self) -> None:
+        world = World()
+        unknown = world.invocation(service()).id
+        assert world.ask(c.Pause(unknown)) == o.NotFound(unknown)
 
 
 class TestResume:

@@ -19,6 +19,7 @@ from odradek_engine.model.rows import InboxEntry, Invocation, Lock, Phase, Statu
 from odradek_engine.model.target import TargetKind
 from odradek_engine.partition import keys
 from odradek_engine.partition.decide.decision import Decision
+from odradek_engine.partition.decide.edit_state import replace_state
 
 
 def create(d: Decision, invocation: Invocation, entry: InputCommand) -> None:
@@ -99,6 +100,9 @@ def release_lock(d: Decision, invocation: Invocation) -> None:
         if entry is None:
             continue  # it left the inbox before its turn came
         d.emit(InboxRemoved(target.service, target.key, sequence))
+        if entry.edit is not None:
+            replace_state(d, target.service, target.key, entry.edit)
+            continue
         d.emit(LockChanged(target.service, target.key, Lock(entry.invocation, sequence + 1, lock.tail)))
         _start_waiting(d, entry.invocation)
         return
