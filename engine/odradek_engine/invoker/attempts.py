@@ -1,4 +1,4 @@
-"""Live attempts of a node, at most so many at once; the others wait in order for a free slot.
+"""Live attempts of a node, at most so many at once; the others wait for a free slot.
 
 Frames of an attempt that is not the live one never become commands. A handler that says nothing for its inactivity
 timeout is asked to suspend; one that does not within its abort timeout is aborted.
@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 from odradek.protocol.attempt import HandlerSide
 from odradek.protocol.ids import format_invocation_id
 from odradek.protocol.messages import End, Error, ErrorBehavior, HandlerMessage, Start, Suspension
 from odradek_engine.gateway import Clock
 from odradek_engine.invoker.port import AttemptSide, HandlerHost
+from odradek_engine.invoker.slots import UNKNOWN, Slots, Waiting
 from odradek_engine.model.commands import AnyCommand, BeginAttempt, FailAttempt, HandlerMessages
 from odradek_engine.model.effects import Deliver, StartAttempt
 from odradek_engine.model.registry import Schema
@@ -40,22 +41,27 @@ class Submit(Protocol):
         """Queues a command at a partition."""
 
 
-class _Waiting(NamedTuple):
-    partition: int
-    invocation: bytes
-    attempt: int
-
-
 class LiveAttempt(AttemptSide):
     """One attempt under way, as its handler sees it."""
 
-    __slots__ = ("_attempts", "attempt", "handler", "invocation", "last_seen", "partition", "side", "suspending_since")
+    __slots__ = (
+        "_attempts",
+        "attempt",
+        "deployment",
+        "handler",
+        "invocation",
+        "last_seen",
+        "partition",
+        "side",
+        "suspending_since",
+    )
 
     def __init__(self, attempts: Attempts, partition: int, effect: StartAttempt) -> None:
         self._attempts = attempts
         self.partition = partition
         self.invocation = effect.invocation.id
         self.attempt = effect.attempt
+        self.deployment = effect.deployment
         self.handler = (effect.invocation.target.service, effect.invocation.target.handler)
         self.side: HandlerSide | None = None
         self.last_seen = attempts.clock.monotonic()
@@ -92,14 +98,13 @@ class Attempts:
         self._submit = submit
         self._schema = schema
         self._host_of = host_of
-        self._limit = limit
+        self._slots = Slots(limit, lambda: len(schema().deployments) > 1)
         self._stretch_bytes = stretch_bytes
         self._live: OrderedDict[bytes, LiveAttempt] = OrderedDict()
         """The one heard of longest ago first."""
-        self._waiting: deque[_Waiting] = deque()
         self._begun = False
-        self._granted: dict[bytes, _Waiting] = {}
-        """Attempts that a slot is kept for, between `BeginAttempt` and their start."""
+        self._granted: dict[bytes, tuple[str, Waiting]] = {}
+        """Attempts that a slot is kept for, between `BeginAttempt` and their start, and under which deployment."""
         self._silence_check: asyncio.TimerHandle | None = None
 
     @property
@@ -110,7 +115,7 @@ class Attempts:
     @property
     def waiting_count(self) -> int:
         """Attempts that wait for a slot."""
-        return len(self._waiting)
+        return self._slots.waiting_count
 
     def is_live(self, invocation: bytes) -> bool:
         """Whether an attempt of this invocation is under way."""
@@ -123,17 +128,17 @@ class Attempts:
         invocation = effect.invocation.id
         live = self._live.get(invocation)
         if live is not None and live.attempt == effect.attempt:
-            return  # it stood in line twice, for an earlier invocation of its id as well
-        if invocation in self._granted:
-            del self._granted[invocation]
-        elif self._full():
-            self._waiting.append(_Waiting(partition, invocation, effect.attempt))
+            self._take_back(invocation)  # it stood in line twice, for an earlier invocation of its id as well
             return
-        self._open(partition, effect)
+        if self._may_open(invocation, effect.deployment):
+            self._open(partition, effect)
+        else:
+            self._slots.wait(effect.deployment, Waiting(partition, invocation, effect.attempt))
+            self._fill_slots()
 
     def queue(self, partition: int, invocation: bytes, attempt: int) -> None:
         """An attempt that a new leader has to begin."""
-        self._waiting.append(_Waiting(partition, invocation, attempt))
+        self._slots.wait(UNKNOWN, Waiting(partition, invocation, attempt))
         self._fill_slots()
 
     def deliver(self, invocation: bytes, effect: Deliver) -> None:
@@ -146,8 +151,8 @@ class Attempts:
     def end(self, invocation: bytes, attempt: int) -> None:
         """Aborts an attempt if it is still the live one, or takes its slot back if it never began."""
         granted = self._granted.get(invocation)
-        if granted is not None and granted.attempt == attempt:
-            del self._granted[invocation]
+        if granted is not None and granted[1].attempt == attempt:
+            self._take_back(invocation)
             self._fill_slots()
         live = self._live.get(invocation)
         if live is not None and live.attempt == attempt:
@@ -158,8 +163,9 @@ class Attempts:
 
     def abort_all(self, partition: int) -> None:
         """The partition's term is over."""
-        self._waiting = deque(one for one in self._waiting if one.partition != partition)
-        self._granted = {key: one for key, one in self._granted.items() if one.partition != partition}
+        self._slots.forget(partition)
+        for invocation in [key for key, (_, one) in self._granted.items() if one.partition == partition]:
+            self._take_back(invocation)
         for live in [one for one in self._live.values() if one.partition == partition]:
             self.end(live.invocation, live.attempt)
         self._fill_slots()
@@ -171,13 +177,26 @@ class Attempts:
         self._begun = True
         self._fill_slots()
 
-    def _full(self) -> bool:
-        return not self._begun or len(self._live) + len(self._granted) >= self._limit
+    def _may_open(self, invocation: bytes, deployment: str) -> bool:
+        """Takes a slot, unless one is kept under the same deployment already."""
+        granted = self._granted.get(invocation)
+        if granted is not None and granted[0] == deployment:
+            del self._granted[invocation]
+            return True
+        self._take_back(invocation)
+        return self._begun and self._slots.take(deployment)
+
+    def _take_back(self, invocation: bytes) -> None:
+        """The slot that is kept for an attempt, if one is."""
+        granted = self._granted.pop(invocation, None)
+        if granted is not None:
+            self._slots.give_back(granted[0])
 
     def _fill_slots(self) -> None:
-        while self._waiting and not self._full():
-            waiting = self._waiting.popleft()
-            self._granted[waiting.invocation] = waiting
+        while self._begun and (found := self._slots.take_next()) is not None:
+            _, waiting = found
+            self._take_back(waiting.invocation)
+            self._granted[waiting.invocation] = found
             self._submit(waiting.partition, BeginAttempt(waiting.invocation, waiting.attempt))
 
     # --- handlers ---
@@ -187,10 +206,14 @@ class Attempts:
         live = LiveAttempt(self, partition, effect)
         host = self._host_of(effect)
         if host is None:
+            self._slots.give_back(effect.deployment)
             message = _no_host(effect)
             self._submit(partition, FailAttempt(live.invocation, live.attempt, AttemptFailure(500, message, "RT0011")))
             self._fill_slots()
             return
+        overtaken = self._live.get(live.invocation)
+        if overtaken is not None:
+            self.end(overtaken.invocation, overtaken.attempt)
         self._live[live.invocation] = live
         self._watch()
         try:
@@ -228,8 +251,8 @@ class Attempts:
     def _close(self, live: LiveAttempt) -> None:
         del self._live[live.invocation]
         live.side = None  # both sides know each other: left so, each attempt would wait for the cycle collector
-        if self._waiting:
-            self._fill_slots()
+        self._slots.give_back(live.deployment)
+        self._fill_slots()
 
     def _watch(self) -> None:
         """Looks at the live attempts now and then, as long as there are any."""

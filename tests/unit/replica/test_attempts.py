@@ -18,10 +18,11 @@ from odradek_engine.invoker import attempts as attempting
 from odradek_engine.invoker.attempts import Attempts
 from odradek_engine.model.commands import AnyCommand, BeginAttempt, FailAttempt, HandlerMessages
 from odradek_engine.model.effects import Deliver, StartAttempt
-from odradek_engine.model.registry import Schema
+from odradek_engine.model.registry import Deployment, Schema
 from odradek_engine.model.rows import AttemptFailure, Invocation
 
 DONE = (m.OutputCommand(b"out"), m.End())
+DEPLOYMENT = Deployment("dp", 1, "sdk", 5, 7, (), in_process=False)
 
 
 class Desk:
@@ -43,10 +44,12 @@ class Desk:
         )
         self.attempts.begin()
 
-    def begin(self, invocation: Invocation | None = None, attempt: int = 1, partition: int = 0) -> Invocation:
+    def begin(
+        self, invocation: Invocation | None = None, attempt: int = 1, partition: int = 0, deployment: str = ""
+    ) -> Invocation:
         """A partition starts an attempt."""
         invocation = invocation or self.world.invocation(service())
-        effect = StartAttempt(invocation, attempt, (INPUT,), {b"n": b"1"}, False, 3, 7)
+        effect = StartAttempt(invocation, attempt, (INPUT,), {b"n": b"1"}, False, 3, 7, deployment)
         self.attempts.start(partition, effect)
         return invocation
 
@@ -228,6 +231,61 @@ class TestSlots:
                 desk.begin(third)
             assert len(desk.commands(BeginAttempt)) == 2
             assert len(desk.handlers.of(third.id)) == 1
+
+        run(test)
+
+    def test_one_that_stands_in_line_again_while_it_runs_keeps_no_second_slot(self) -> None:
+        async def test() -> None:
+            desk = Desk(limit=2)
+            first, second, third = desk.begin(), desk.begin(), desk.begin()
+            desk.begin(third)
+            for invocation in (first, second):
+                desk.handler(invocation).say(*DONE)
+                desk.begin(third)
+            fourth = desk.begin()
+            assert desk.attempts.is_live(fourth.id)
+
+        run(test)
+
+    def test_an_attempt_that_is_overtaken_is_aborted_and_its_slot_free(self) -> None:
+        async def test() -> None:
+            desk = Desk(limit=2)
+            first = desk.begin()
+            desk.begin(first, attempt=2)
+            older, newer = desk.handlers.of(first.id)
+            assert (older.aborted, newer.aborted) == (True, False)
+            assert desk.attempts.is_live(desk.begin().id)
+            assert desk.attempts.waiting_count == 0
+
+        run(test)
+
+    def test_one_deployment_s_attempts_leave_room_for_others(self) -> None:
+        async def test() -> None:
+            desk = Desk(limit=3)
+            desk.schema = replace(desk.schema, deployments={name: DEPLOYMENT for name in ("dp_1", "dp_2")})
+            hung = [desk.begin(deployment="dp_1") for _ in range(5)]
+            assert [desk.attempts.is_live(one.id) for one in hung] == [True, True, False, False, False]
+            other = desk.begin(deployment="dp_2")
+            assert desk.attempts.is_live(other.id)
+            desk.handler(other).say(*DONE)
+            assert desk.commands(BeginAttempt) == []
+            desk.handler(hung[0]).say(*DONE)
+            assert desk.commands(BeginAttempt) == [BeginAttempt(hung[2].id, 1)]
+
+        run(test)
+
+    def test_what_a_new_leader_finds_counts_for_its_deployment_once_that_is_known(self) -> None:
+        async def test() -> None:
+            desk = Desk(limit=3)
+            desk.schema = replace(desk.schema, deployments={name: DEPLOYMENT for name in ("dp_1", "dp_2")})
+            found = [desk.world.invocation(service()) for _ in range(3)]
+            for one in found:
+                desk.attempts.queue(0, one.id, 1)
+            for command in list(desk.commands(BeginAttempt)):
+                (one,) = [each for each in found if each.id == command.invocation]
+                desk.begin(one, deployment="dp_1")
+            assert desk.attempts.live_count == 2
+            assert desk.attempts.is_live(desk.begin(deployment="dp_2").id)
 
         run(test)
 
