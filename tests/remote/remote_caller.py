@@ -29,10 +29,10 @@ class Caller:
         self.engines: list[ListeningEngine] = []
         self.attempts: list[Any] = []
 
-    def begin(self, *journal: Any, key: str = "") -> tuple[ListeningEngine, Any]:
+    def begin(self, *journal: Any, key: str = "", engine: ListeningEngine | None = None) -> tuple[ListeningEngine, Any]:
         entries = journal or (INPUT,)
         start = m.Start(b"i" * 24, "inv_1", len(entries), {}, False, key, 0, 0, 7)
-        engine = ListeningEngine()
+        engine = engine or ListeningEngine()
         attempt = self.endpoint.start("S", "h", start, entries, engine)
         self.engines.append(engine)
         self.attempts.append(attempt)

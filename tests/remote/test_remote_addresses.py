@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fake_endpoint import FakeEndpoint, run, until
@@ -30,6 +31,27 @@ class TestConnecting:
             await until(lambda: all(engine.failures for engine in caller.engines))
             assert {engine.code for engine in caller.engines} == {"RT0010"}
             await until(lambda: pool.idle)
+            await pool.close()
+
+        run(test())
+
+    def test_a_request_made_on_hearing_that_nobody_listens_hears_it_too(self) -> None:
+        class Insisting(ListeningEngine):
+            """Begins another attempt at once when one has failed."""
+
+            caller: Caller
+
+            def fail(self, failure: Any, *details: Any) -> None:
+                super().fail(failure, *details)
+                if len(self.failures) < 5:
+                    self.caller.begin(engine=self)
+
+        async def test() -> None:
+            pool = pool_at("http://127.0.0.1:1")
+            engine = Insisting()
+            engine.caller = Caller(pool)
+            engine.caller.begin(engine=engine)
+            await until(lambda: len(engine.failures) == 5)
             await pool.close()
 
         run(test())

@@ -124,8 +124,9 @@ class ConnectionPool:
         self._connecting.discard(task)
         connection = None if task.cancelled() else task.result()
         if connection is None:
-            return
-        if connection.open:
+            if self._waiting and not self._closed and not self._may_have_room():
+                self._connect_if_needed()  # they came when the others had been told
+        elif connection.open:
             self._connections.append(connection)
             self._serve_waiting(connection)
         else:
@@ -154,8 +155,11 @@ class ConnectionPool:
 
     def _give_up(self, reason: str) -> None:
         """No connection can be had now; those that are there may have room again."""
-        if not any(connection.usable for connection in self._connections):
+        if not self._may_have_room():
             self._refuse_waiting(f"{self._address}: {reason}")
+
+    def _may_have_room(self) -> bool:
+        return any(connection.usable for connection in self._connections)
 
     def _refuse_waiting(self, reason: str) -> None:
         waiting, self._waiting = self._waiting, deque()
