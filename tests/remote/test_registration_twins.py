@@ -10,82 +10,15 @@ from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
 import pytest
 from fake_endpoint import Handler
 from scripted_deployment import ScriptedDeployment, answer_with_input, manifest, service
+from twin_server import Server
 
-from live_node import live_node, wait_until
+from live_node import wait_until
 from odradek.protocol import messages as m
-from restate_server import restate_server, server_binary
 
 pytestmark = pytest.mark.live
-
-QUICK_RETRIES = {"RESTATE_DEFAULT_RETRY_POLICY__INITIAL_INTERVAL": "20ms"}
-UNFINISHED = (
-    "SELECT COUNT(1) AS n FROM sys_invocation_status WHERE pinned_deployment_id = '{}' AND status != 'completed'"
-)
-
-
-class Server:
-    """A server of either kind, over HTTP."""
-
-    def __init__(self, ingress_url: str, admin_url: str) -> None:
-        self._ingress_url = ingress_url
-        self._admin_url = admin_url
-        self._http = httpx.Client(timeout=60, trust_env=False)
-
-    def admin(self, method: str, path: str, body: Any = None) -> httpx.Response:
-        return self._http.request(method, f"{self._admin_url}{path}", json=body)
-
-    def get(self, path: str) -> Any:
-        return self.admin("GET", path).json()
-
-    def register(self, uri: str, **options: Any) -> dict[str, Any]:
-        answer = self.admin("POST", "/deployments", {"uri": uri, **options})
-        assert answer.status_code in (200, 201), answer.text
-        registered: dict[str, Any] = answer.json()
-        return registered
-
-    def call(self, target: str, body: Any = None) -> httpx.Response:
-        return self._http.post(f"{self._ingress_url}/{target}", json=body)
-
-    def send(self, target: str, body: Any = None) -> str:
-        return str(self._http.post(f"{self._ingress_url}/{target}/send", json=body).json()["invocationId"])
-
-    def attach(self, invocation: str) -> Any:
-        return self._http.get(f"{self._ingress_url}/restate/invocation/{invocation}/attach").json()
-
-    def rows(self, query: str) -> list[dict[str, Any]]:
-        accept = {"accept": "application/json"}
-        answer = self._http.post(f"{self._admin_url}/query", json={"query": query}, headers=accept)
-        rows: list[dict[str, Any]] = answer.json()["rows"]
-        return rows
-
-    def unfinished(self, deployment: str) -> int:
-        (row,) = self.rows(UNFINISHED.format(deployment))
-        count: int = row["n"]
-        return count
-
-
-@pytest.fixture(scope="module", params=["odradek", pytest.param("restate", marks=pytest.mark.oracle)])
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    directory = tmp_path_factory.mktemp(request.param)
-    if request.param == "odradek":
-        with live_node(directory, environment=QUICK_RETRIES) as node:
-            yield Server(node.ingress_url, node.admin_url)
-        return
-    binary = server_binary()
-    if binary is None:
-        pytest.skip("the real Restate server is not installed: run `make test-oracle`, which installs it with npm")
-    with restate_server(binary, directory, QUICK_RETRIES) as real:
-        yield Server(real.ingress_url, real.admin_url)
-
-
-@pytest.fixture
-def name() -> str:
-    """Of a service that no other test has."""
-    return f"S{secrets.token_hex(4)}"
 
 
 def revisions(answer: dict[str, Any]) -> dict[str, int]:

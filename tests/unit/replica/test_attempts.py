@@ -262,7 +262,7 @@ class TestSlots:
     def test_one_deployment_s_attempts_leave_room_for_others(self) -> None:
         async def test() -> None:
             desk = Desk(limit=3)
-            desk.schema = replace(desk.schema, deployments={name: DEPLOYMENT for name in ("dp_1", "dp_2")})
+            desk.schema = replace(desk.schema, deployments=dict.fromkeys(("dp_1", "dp_2"), DEPLOYMENT))
             hung = [desk.begin(deployment="dp_1") for _ in range(5)]
             assert [desk.attempts.is_live(one.id) for one in hung] == [True, True, False, False, False]
             other = desk.begin(deployment="dp_2")
@@ -277,7 +277,7 @@ class TestSlots:
     def test_what_a_new_leader_finds_counts_for_its_deployment_once_that_is_known(self) -> None:
         async def test() -> None:
             desk = Desk(limit=3)
-            desk.schema = replace(desk.schema, deployments={name: DEPLOYMENT for name in ("dp_1", "dp_2")})
+            desk.schema = replace(desk.schema, deployments=dict.fromkeys(("dp_1", "dp_2"), DEPLOYMENT))
             found = [desk.world.invocation(service()) for _ in range(3)]
             for one in found:
                 desk.attempts.queue(0, one.id, 1)
