@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,6 +42,17 @@ def _installed(language: str, *path: str) -> str:
 
 def _source(language: str, *path: str) -> str:
     return str(HERE.joinpath(language, *path))
+
+
+def _maven(language: str) -> Command:
+    command = ["mvn", "--quiet", "--batch-mode", "--no-transfer-progress", "--file", _source(language, "pom.xml")]
+    return [*command, f"-Dinstalled={_installed(language)}", "clean", "compile"]
+
+
+def _serve_on_jvm(language: str, port: int) -> Command:
+    starts_fast = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx512m"]
+    classes = os.pathsep.join([_installed(language, "classes"), _installed(language, "lib", "*")])
+    return ["java", *starts_fast, "-classpath", classes, "sdks.Main"]
 
 
 _ODRADEK = Language(
@@ -88,8 +101,22 @@ _RUST = Language(
     tools=("cargo", "cc"),
     version_max=7,
 )
+_JAVA = Language(
+    software="restate-sdk-java/",
+    serve=partial(_serve_on_jvm, "java"),
+    build=(_maven("java"),),
+    tools=("java", "mvn"),
+    version_max=6,
+)
 
-LANGUAGES = {"odradek": _ODRADEK, "python": _PYTHON, "typescript": _TYPESCRIPT, "go": _GO, "rust": _RUST}
+LANGUAGES = {
+    "odradek": _ODRADEK,
+    "python": _PYTHON,
+    "typescript": _TYPESCRIPT,
+    "go": _GO,
+    "rust": _RUST,
+    "java": _JAVA,
+}
 
 
 def missing_tools(sdk: str) -> str | None:

@@ -55,4 +55,6 @@ OFFICIAL = (
     Variant("go", "http1", 7),
     Variant("rust", "duplex", 6),
     Variant("rust", "duplex", 7),
+    Variant("java", "duplex", 6),
+    Variant("java", "http1", 6),
 )

@@ -1,0 +1,29 @@
+package sdks;
+
+import dev.restate.sdk.endpoint.Endpoint;
+import dev.restate.sdk.http.vertx.HttpEndpointRequestHandler;
+import dev.restate.sdk.http.vertx.RestateHttpServer;
+import io.vertx.core.http.Http2Settings;
+import io.vertx.core.http.HttpServerOptions;
+
+/** The application of these tests, with the official Java SDK. Effects go to the file that EFFECTS names. */
+public class Main {
+  public static void main(String[] arguments) {
+    var endpoint =
+        Endpoint.bind(new Greeter()).bind(new Counter()).bind(new Notes()).bind(new Payment()).build();
+    var duplex = System.getenv("MODE").equals("duplex");
+    var options =
+        new HttpServerOptions()
+            .setHost("127.0.0.1")
+            .setPort(Integer.parseInt(System.getenv("PORT")))
+            .setInitialSettings(new Http2Settings().setMaxConcurrentStreams(Integer.MAX_VALUE));
+    RestateHttpServer.fromHandler(HttpEndpointRequestHandler.fromEndpoint(endpoint, !duplex), options)
+        .listen()
+        .onFailure(Main::end);
+  }
+
+  private static void end(Throwable reason) {
+    reason.printStackTrace();
+    System.exit(1);
+  }
+}
