@@ -108,6 +108,7 @@ _JAVA = Language(
     tools=("java", "mvn"),
     version_max=6,
 )
+_KOTLIN = _JAVA._replace(serve=partial(_serve_on_jvm, "kotlin"), build=(_maven("kotlin"),))
 
 LANGUAGES = {
     "odradek": _ODRADEK,
@@ -116,6 +117,7 @@ LANGUAGES = {
     "go": _GO,
     "rust": _RUST,
     "java": _JAVA,
+    "kotlin": _KOTLIN,
 }
 
 

@@ -57,4 +57,5 @@ OFFICIAL = (
     Variant("rust", "duplex", 7),
     Variant("java", "duplex", 6),
     Variant("java", "http1", 6),
+    Variant("kotlin", "duplex", 6),
 )
