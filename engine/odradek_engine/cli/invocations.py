@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import click
@@ -81,10 +82,16 @@ def list_invocations(
     if json_wanted:
         print_json(rows)
         return
-    shown = [{**row, "reason": row.get("completion_failure") or row.get("last_failure")} for row in rows]
+    shown = [{**row, "reason": _reason(row)} for row in rows]
     print_table(("id", "target", "status", "created_at", "retry_count", "reason"), shown, empty="no invocations")
     if len(rows) == limit:
         click.echo(f"only the first {limit} are shown: --limit shows more", err=True)
+
+
+def _reason(row: Mapping[str, Any]) -> str:
+    """Why it failed, or fails, in one line: a stack trace, which may follow, is in `describe`."""
+    failure: str = row.get("completion_failure") or row.get("last_failure") or ""
+    return failure.partition("\n")[0]
 
 
 @invocations.command("describe")
