@@ -40,6 +40,16 @@ def test_an_empty_album_is_bound_and_one_too_large_is_refused(world: OutsideWorl
     assert world.story() == ["bindery: bind a"]
 
 
+def test_an_album_that_is_cancelled_is_not_bound(world: OutsideWorld) -> None:
+    with testing.engine(photo_album.app) as engine:
+        making = engine.send(make, AlbumOrder("a", ["sea", "beach"]))
+        making.cancel()
+        with pytest.raises(odradek.TerminalError, match="cancelled"):
+            making.result()
+        engine.advance(2 * DEVELOPING)
+    assert world.story() == []
+
+
 def test_a_crash_anywhere_changes_nothing(new_world: Callable[[], OutsideWorld]) -> None:
     def scenario(engine: testing.Engine) -> tuple[Album, list[str]]:
         world = new_world()
