@@ -39,8 +39,8 @@ class SimulatedLog:
 
     def __init__(self, cluster: SimulatedCluster) -> None:
         self._cluster = cluster
-        self._channels: set[Channel] = set()
-        self._appends: set[asyncio.Future[None]] = set()
+        self._channels: dict[Channel, None] = {}
+        self._appends: dict[asyncio.Future[None], None] = {}
         self._lanes: dict[SimulatedPartition, Lane] = {}
         self._crashed = False
 
@@ -87,7 +87,7 @@ class SimulatedLog:
         """See the port."""
         place = self._partition(topic, partition)
         channel = Channel(self._cluster, place, Lane(), listener)
-        self._channels.add(channel)
+        self._channels[channel] = None
         return SimulatedJournalWriter(channel)
 
     async def append(self, topic: str, partition: int, records: Sequence[NewRecord]) -> Sequence[int]:
@@ -99,15 +99,15 @@ class SimulatedLog:
             return []
         pending = _PendingAppend(len(records))
         channel = Channel(self._cluster, place, self._lanes.setdefault(place, Lane()), pending)
-        self._channels.add(channel)
-        self._appends.add(pending.done)
+        self._channels[channel] = None
+        self._appends[pending.done] = None
         try:
             for record in records:
                 channel.send(record)
             await pending.done
         finally:
-            self._channels.discard(channel)
-            self._appends.discard(pending.done)
+            self._channels.pop(channel, None)
+            self._appends.pop(pending.done, None)
         return pending.offsets
 
     async def reader(self, topic: str, partition: int, offset: int) -> SimulatedReader:

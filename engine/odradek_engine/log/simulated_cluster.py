@@ -79,6 +79,11 @@ class SimulatedPartition:
         self._wake()
         return self.end - 1
 
+    @property
+    def newest(self) -> Record:
+        """The record that was written last."""
+        return self._records[-1]
+
     def read(self, offset: int, max_records: int) -> list[Record]:
         """The records from an offset on."""
         self.check(offset)
@@ -128,6 +133,8 @@ class SimulatedCluster:
         self.id = f"simulated-{seed}"
         self.topics: dict[str, tuple[TopicSpec, str]] = {}
         self.partitions: dict[tuple[str, int], SimulatedPartition] = {}
+        self.written: Callable[[SimulatedPartition, Record], None] = lambda _partition, _record: None
+        """Called with each record when it is in the log."""
 
     def now_ms(self) -> int:
         """The wall clock."""
@@ -138,6 +145,12 @@ class SimulatedCluster:
         self.topics[spec.name] = (spec, f"{self.random.getrandbits(64):016x}")
         for index in range(spec.partitions):
             self.partitions[spec.name, index] = SimulatedPartition(f"{spec.name}/{index}", spec)
+
+    def put(self, partition: SimulatedPartition, record: NewRecord) -> int:
+        """Writes a record; its offset."""
+        offset = partition.put(record, self.now_ms())
+        self.written(partition, partition.newest)
+        return offset
 
     def delay(self) -> float:
         """Seconds that the next message takes."""
@@ -218,7 +231,7 @@ class Channel:
         if self._cluster.happens(self._cluster.faults.error):
             self._back.then(self._cluster, self._fail)
             return
-        sent.offset = self._partition.put(sent.record, self._cluster.now_ms())
+        sent.offset = self._cluster.put(self._partition, sent.record)
         if self._cluster.happens(self._cluster.faults.doubled):
             self._write_late(sent.record)
         self._back.then(self._cluster, lambda: self._acknowledge(sent))
@@ -245,7 +258,7 @@ class Channel:
 
     def _write_late(self, record: NewRecord) -> None:
         cluster, partition = self._cluster, self._partition
-        cluster.scheduler.call_later(cluster.late(), lambda: partition.put(record, cluster.now_ms()))
+        cluster.scheduler.call_later(cluster.late(), lambda: cluster.put(partition, record))
 
 
 def _offset(record: Record) -> int:

@@ -14,6 +14,7 @@ from odradek.protocol.attempt import HandlerEnvironment
 from odradek_engine.gateway import Clock
 from odradek_engine.log.port import Log
 from odradek_engine.node.identity import Identity
+from odradek_engine.replica.candidacy import Candidacy
 from odradek_engine.store.port import Store
 
 
@@ -27,6 +28,10 @@ class Host(Protocol):
     @property
     def environment(self) -> HandlerEnvironment:
         """What in-process handlers take from the outside world."""
+
+    @property
+    def candidacy(self) -> Candidacy:
+        """Whether it should lead, on a log that other nodes may write to."""
 
     @property
     def stretch_bytes(self) -> int:

@@ -158,6 +158,7 @@ class Node:
         config = self.config
         fittings = Fittings(
             node=config.node_name,
+            candidacy=self._host.candidacy,
             store=self.store,
             flusher=self._flusher,
             conduct=Conduct(

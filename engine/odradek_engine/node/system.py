@@ -16,6 +16,7 @@ from odradek_engine.log.port import Log
 from odradek_engine.node.identity import Identity, check_log, settle_identity
 from odradek_engine.node.logs import open_log
 from odradek_engine.partition.tables import OFTEN_MISSED, ROW_TYPES
+from odradek_engine.replica.candidacy import Silence
 from odradek_engine.replica.position import POSITIONS
 from odradek_engine.store.rocks import RocksStore
 
@@ -87,6 +88,7 @@ class SystemHost:
 
     def __init__(self, config: Config) -> None:
         self.clock = SystemClock()
+        self.candidacy = Silence(self.clock)
         self.environment = HandlerThreads(self.clock)
         self.random_bytes = SystemRandom().random_bytes
         self._config = config

@@ -25,6 +25,7 @@ from odradek_engine.partition.machine import Machine
 from odradek_engine.partition.overlay import Changes, Pending
 from odradek_engine.partition.tables import Tables
 from odradek_engine.replica.announcement import Announcement, announcement_record
+from odradek_engine.replica.candidacy import Candidacy
 from odradek_engine.replica.flusher import Flusher
 from odradek_engine.replica.leader import Conduct, Leader, Term, Turn
 from odradek_engine.replica.position import Position, read_position
@@ -42,14 +43,13 @@ ANNOUNCE_AGAIN_SECONDS: Final = 0.5
 TIMERS_PER_WAKE: Final = 1_000
 TIMER_SLEEP_SECONDS_MAX: Final = 3_600.0
 """The wall clock is looked at again at least this often: it may have been set."""
-ALIVE_MS: Final = 5_000
-"""A journal with a record of another node that young has a leader, if more records come."""
 
 
 class Fittings(msgspec.Struct, frozen=True):
     """What a node gives each of its partitions."""
 
     node: str
+    candidacy: Candidacy
     store: StoreReader
     flusher: Flusher
     conduct: Conduct
@@ -178,7 +178,20 @@ class Processor:
     # --- terms ---
 
     async def lead(self) -> None:
-        """Becomes the leader. Raises `PartitionHalted`, `Deposed`, `LogError`."""
+        """Becomes the leader; tries again while the log cannot be reached. Raises `PartitionHalted`, `Deposed`,
+        `UnknownTopic`."""
+        while not self._stopping:
+            try:
+                await self._try_to_lead()
+            except UnknownTopic:
+                raise
+            except LogError as error:
+                _log.warning("partition %d: %s", self.partition, error)
+                await asyncio.sleep(ANNOUNCE_AGAIN_SECONDS)
+            else:
+                return
+
+    async def _try_to_lead(self) -> None:
         self._fittings.flusher.flush()  # what an earlier try applied, with the position that it reached
         replay = self._replay = Replay(
             self._journal,
@@ -189,27 +202,13 @@ class Processor:
         )
         await replay.check_stored()
         await replay.follow(await self._end())
-        if self._first_term and not self._journal.log.single_process:
-            await self._check_alone(replay)
+        own = replay.fence.announcement.startswith(self._own)
+        if self._first_term and not own and not self._journal.log.single_process:
+            await self._fittings.candidacy.proposed(self._journal, replay)
         await self._take_over(replay)
 
     async def _end(self) -> int:
         return await self._journal.log.end_offset(self._journal.topic, self._journal.partition)
-
-    async def _check_alone(self, replay: Replay) -> None:
-        """Leaves a journal alone in which another node is alive; a silent one was left behind."""
-        if replay.fence.announcement == replay.stored_announcement:
-            return
-        age_ms = self._fittings.conduct.clock.now_ms() - replay.last_time_ms
-        if age_ms >= ALIVE_MS:
-            return
-        end = await self._end()
-        await asyncio.sleep((ALIVE_MS - max(0, age_ms)) / 1000)
-        if await self._end() > end:
-            raise Deposed(
-                f"another node of cluster '{self._journal.cluster}' is alive and leads {self._journal.topic}/"
-                f"{self.partition}: stop it first, or give this node another cluster-name"
-            )
 
     async def _take_over(self, replay: Replay) -> None:
         journal = self._journal
@@ -230,8 +229,8 @@ class Processor:
             raise
         if replay.fence.announcement != announcement:
             writer.close()
-            if replay.fence.announcement.startswith(self._own):
-                raise LogUnavailable("an announcement of this node that was given up has come after all")
+            if self._first_term or replay.fence.announcement.startswith(self._own):
+                raise LogUnavailable("an announcement that was given up, or another node's, has come first")
             raise Deposed(f"another node leads {journal.topic}/{journal.partition} since offset {replay.applied}")
         self._fittings.flusher.flush()
         machine = Machine(self.tables, self._surroundings)
@@ -272,19 +271,11 @@ class Processor:
         self.queue.clear()
         self.queue.extend(kept)
         self.tables = Tables(self.partition, self._fittings.store)
-        while not self._stopping:
-            try:
-                await self.lead()
-                break
-            except UnknownTopic as error:
-                self._fittings.on_halt(error)
-                return
-            except LogError as error:
-                _log.warning("partition %d: %s", self.partition, error)
-                await asyncio.sleep(ANNOUNCE_AGAIN_SECONDS)
-            except Exception as error:
-                self._fittings.on_halt(error)
-                return
+        try:
+            await self.lead()
+        except Exception as error:
+            self._fittings.on_halt(error)
+            return
         self._settle(unsettled, self._last_indexes[announcement])
 
     def _settle(self, unsettled: list[Turn], durable: int) -> None:

@@ -127,7 +127,7 @@ class MemoryBackend:
         return outcome
 
     def _command(self, request: Request, *, wait: bool) -> Invoke:
-        self.run(self._engine.serving(), "the engine to start")
+        self.run(self._engine.serving_again(), "the engine to start")
         schema = self._engine.node.schema
         handler = schema.handler(request.service, request.handler)
         if handler is None:

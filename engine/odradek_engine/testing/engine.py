@@ -19,10 +19,12 @@ from odradek_engine.log.simulated_cluster import Faults, SimulatedCluster
 from odradek_engine.model.commands import AnyCommand
 from odradek_engine.model.outcomes import AnyOutcome
 from odradek_engine.node.node import Node
+from odradek_engine.replica.candidacy import Silence
 from odradek_engine.testing.disk import Disk
-from odradek_engine.testing.host import MemoryHost, VirtualClock, VirtualEnvironment
+from odradek_engine.testing.host import MemoryHost, VirtualClock, VirtualEnvironment, WorldScheduler
 from odradek_engine.testing.journal_watch import CrashPoint, JournalWatch, WatchedLog
 from odradek_engine.testing.loop import VirtualLoop
+from odradek_engine.testing.node import MemoryNode
 from odradek_engine.testing.process import Process
 
 NO_FAULTS = Faults(delay_ms=(0.0, 0.0), written_in_spite=0.0)
@@ -61,7 +63,7 @@ class MemoryEngine:
         before_step: Callable[[str, str], None] = lambda _target, _name: None,
     ) -> None:
         self.loop = VirtualLoop() if loop is None else loop
-        self.cluster = SimulatedCluster(seed, self.loop, faults)
+        self.cluster = SimulatedCluster(seed, WorldScheduler(self.loop), faults)
         self.clock = VirtualClock(self.loop, self.cluster)
         self.disk = Disk()
         self.random = random.Random(seed)
@@ -71,85 +73,84 @@ class MemoryEngine:
         """Asked at every crash point, with its journal record, whether the node dies there."""
         self.failure: Exception | None = None
         """Why the node has stopped for good."""
-        self.node: Node
-        self._applications = applications
-        self._config = Config(
+        config = Config(
             node_name="memory",
             default_num_partitions=partitions,
             worker=WorkerConfig(max_command_batch_size=1 if one_entry_a_record else COARSE_BATCH),
         )
+        self._lives = MemoryNode("memory", self.loop, config, applications, self)
         self._stretch_bytes = 0 if one_entry_a_record else STRETCH_BYTES
         self._environment = VirtualEnvironment(self.clock, before_step)
-        self._log: WatchedLog
-        self._process: Process
         self._serving: asyncio.Future[None] = self.loop.create_future()
         self._asked: dict[int, _Asked] = {}
         self._asked_count = 0
 
     # --- life ---
 
+    @property
+    def node(self) -> Node:
+        """The node in its present life."""
+        return self._lives.node
+
     async def start(self) -> None:
         """Starts the node, for the first time or after a crash. Raises what it cannot start with."""
-        self._begin()
-        await self.serving()
+        self._lives.begin()
+        await self.serving_again()
 
-    async def serving(self) -> None:
+    async def serving_again(self) -> None:
         """Returns when the node takes commands. Raises what it cannot start with."""
         await self._serving
 
-    def _begin(self) -> None:
-        self._process = process = Process(f"life {self.crashes + 1}")
-        self._log = WatchedLog(self.cluster, self.watch)
-        host = MemoryHost(
+    def make_host(self, process: Process) -> MemoryHost:
+        """See `NodeOwner`."""
+        return MemoryHost(
             loop=self.loop,
             clock=self.clock,
+            candidacy=Silence(self.clock),
             environment=self._environment,
-            log=self._log,
+            log=WatchedLog(self.cluster, self.watch, process),
             disk=self.disk,
-            random=self.random,
+            random_bytes=self.random.randbytes,
             stretch_bytes=self._stretch_bytes,
         )
-        self.node = process.run(Node, self._config, self._applications, host, self._halt)
-        process.run(self.loop.create_task, self._serve())
 
-    async def _serve(self) -> None:
-        try:
-            await self.node.start()
-        except LogError:
-            self._crash_and_begin()  # its supervisor starts it again
-            return
-        except Exception as error:
-            self._halt(error)
-            return
+    def serving(self, _node: Node) -> None:
+        """See `NodeOwner`."""
         self._serving.set_result(None)
         for number in sorted(self._asked):
             self._submit(number)
 
+    def cannot_start(self, error: Exception) -> None:
+        """See `NodeOwner`; where the log cannot be reached, its supervisor starts it again."""
+        if isinstance(error, LogError):
+            self._crash_and_begin()
+        else:
+            self.cannot_go_on(error)
+
     async def stop(self) -> None:
         """Stops the node in good order."""
-        await self._process.run(self.loop.create_task, self.node.stop())
+        await self._lives.stop()
 
     def crash(self, *, power: bool = False) -> None:
         """Kills the node, as kill -9 does; `power`: the disk forgets what was not synced."""
         self.crashes += 1
-        self._log.crash()
-        self.loop.kill(self._process)
+        self._lives.kill()
         if power:
             self.disk.lose_power()
         if self._serving.done():
             self._serving = self.loop.create_future()
 
     def _reached(self, point: CrashPoint, record: bytes) -> bool:
-        if self._process.alive and self.crashes_at(point, record):
+        if self._lives.alive and self.crashes_at(point, record):
             self._crash_and_begin()
-        return not self._process.alive
+        return not self._lives.alive
 
     def _crash_and_begin(self) -> None:
         self.crash()
-        self.loop.call_in_world(self._begin)
+        self.loop.call_in_world(self._lives.begin)
 
-    def _halt(self, error: Exception) -> None:
-        """The node cannot go on."""
+    def cannot_go_on(self, error: Exception) -> None:
+        """See `NodeOwner`."""
         self.failure = error
         if not self._serving.done():
             self._serving.set_exception(error)
@@ -168,12 +169,12 @@ class MemoryEngine:
         self._asked_count += 1
         number = self._asked_count
         self._asked[number] = _Asked(command, command if again is None else again, future)
-        if self._process.alive and self._serving.done():
+        if self._lives.alive and self._serving.done():
             self._submit(number)
         return future
 
     def _submit(self, number: int) -> None:
-        process = self._process
+        process = self._lives.process
         asked = self._asked[number]
         command, asked.command = asked.command, asked.again
 

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
 from odradek_engine.log.port import Log
+from odradek_engine.log.simulated import SimulatedLog
 from odradek_engine.log.simulated_cluster import SimulatedCluster
 from odradek_engine.node.identity import Identity
+from odradek_engine.replica.candidacy import Candidacy
 from odradek_engine.store.port import Store
-from odradek_engine.testing.disk import Disk
 from odradek_engine.testing.loop import VirtualLoop
 
 T = TypeVar("T")
+
+
+class WorldScheduler:
+    """Time and callbacks for the cluster: nothing of it dies with the node that it works for."""
+
+    def __init__(self, loop: VirtualLoop) -> None:
+        self.time = loop.time
+        self.call_later = loop.call_later_in_world
 
 
 class VirtualClock:
@@ -46,15 +54,12 @@ class MemoryHost:
 
     loop: VirtualLoop
     clock: VirtualClock
+    candidacy: Candidacy
     environment: VirtualEnvironment
-    log: Log
-    disk: Disk
-    random: random.Random
+    log: SimulatedLog
+    disk: Store
+    random_bytes: Callable[[int], bytes]
     stretch_bytes: int
-
-    def random_bytes(self, count: int) -> bytes:
-        """See `Host`."""
-        return self.random.randbytes(count)
 
     def call_later(self, seconds: float, work: Callable[[], None]) -> asyncio.TimerHandle:
         """See `Host`."""

@@ -7,6 +7,7 @@ lies one of each kind, because a test's node puts each message of a handler into
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Callable
 from typing import Literal
@@ -16,6 +17,7 @@ import msgspec
 from odradek_engine.log.port import JournalListener, JournalWriter, LogError
 from odradek_engine.log.simulated import SimulatedLog
 from odradek_engine.log.simulated_cluster import SimulatedCluster
+from odradek_engine.testing.process import Process
 
 
 class CrashPoint(msgspec.Struct, frozen=True, order=True):
@@ -50,15 +52,41 @@ class WatchedLog(SimulatedLog):
     rounds_in_flight: int | None = None
     single_process = True
 
-    def __init__(self, cluster: SimulatedCluster, watch: JournalWatch) -> None:
+    def __init__(self, cluster: SimulatedCluster, watch: JournalWatch, process: Process) -> None:
         super().__init__(cluster)
         self._watch = watch
+        self._process = process
 
     def journal_writer(self, topic: str, partition: int, listener: JournalListener) -> JournalWriter:
         """See the port."""
         watched = _WatchedJournal(self._watch, listener)
-        watched.writer = super().journal_writer(topic, partition, watched)
+        watched.writer = super().journal_writer(topic, partition, Hearing(self._process, watched))
         return watched
+
+
+class Hearing:
+    """Brings what the cluster says, outside of all processes, to a listener in its own: later if that is frozen."""
+
+    def __init__(self, process: Process, listener: JournalListener) -> None:
+        self._process = process
+        self._listener = listener
+        self._news: deque[Callable[[], None]] = deque()
+
+    def acknowledged(self, offset: int) -> None:
+        """See `JournalListener`."""
+        self._hear(lambda: self._listener.acknowledged(offset))
+
+    def failed(self, error: LogError) -> None:
+        """See `JournalListener`."""
+        self._hear(lambda: self._listener.failed(error))
+
+    def _hear(self, news: Callable[[], None]) -> None:
+        self._news.append(news)
+        self._process.run(asyncio.get_running_loop().call_soon, self._next)
+
+    def _next(self) -> None:
+        """In the order in which they were said, whichever of several callbacks the loop takes first."""
+        self._news.popleft()()
 
 
 class _WatchedJournal:

@@ -60,6 +60,17 @@ class _Timer(asyncio.TimerHandle):
     process: Process | None
 
 
+class _Task(asyncio.Task[Any]):
+    """A task whose place in a set does not depend on where it lies in memory."""
+
+    def __init__(self, *args: Any, number: int, **kwargs: Any) -> None:
+        self._number = number
+        super().__init__(*args, **kwargs)
+
+    def __hash__(self) -> int:
+        return self._number
+
+
 class _Work:
     """Something that runs in a thread, and how its end comes back to the loop."""
 
@@ -86,6 +97,7 @@ class VirtualLoop(NoNetworkLoop):
         self._background: list[tuple[float, int, _Timer]] = []
         self._timer_count = 0
         self._cancelled_timers = 0
+        self._task_count = 0
         self._working: list[_Work] = []
         self._from_threads: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
         self._executor: concurrent.futures.ThreadPoolExecutor | None = None
@@ -173,8 +185,13 @@ class VirtualLoop(NoNetworkLoop):
             self._random.shuffle(batch)
         self.callbacks += len(batch)
         for call in batch:
-            if not call._cancelled and (call.process is None or call.process.alive):
-                call._run()
+            process = call.process
+            if call._cancelled or (process is not None and not process.alive):
+                continue
+            if process is not None and process.frozen:
+                process.held.append(call)
+                continue
+            call._run()
 
     def _find_work(self, horizon: float | None) -> bool:
         """Nothing is ready: waits for threads, or jumps to the next timer; False where that lies beyond the horizon.
@@ -326,7 +343,8 @@ class VirtualLoop(NoNetworkLoop):
         """See asyncio."""
         self._check_open()
         context = contextvars.copy_context() if context is None else context
-        task = asyncio.Task(coro, loop=self, name=name, context=context)
+        self._task_count += 1
+        task: asyncio.Task[T] = _Task(coro, loop=self, name=name, context=context, number=self._task_count)
         (process_of(context) or self._world).adopt(task, context)
         return task
 
@@ -335,9 +353,23 @@ class VirtualLoop(NoNetworkLoop):
         process.alive = False
         self.call_in_world(process.bury)
 
+    def freeze(self, process: Process) -> None:
+        """Stops a process as SIGSTOP does: what is due waits, and time goes on without it."""
+        process.frozen = True
+
+    def thaw(self, process: Process) -> None:
+        """A frozen process goes on, with everything at once that was due meanwhile."""
+        process.frozen = False
+        held, process.held = process.held, []
+        self._ready += held  # type: ignore[arg-type]
+
     def call_in_world(self, callback: Callable[[], object]) -> None:
         """Calls back soon, outside of all processes."""
         self._world.run(self.call_soon, callback)
+
+    def call_later_in_world(self, delay: float, callback: Callable[[], object]) -> None:
+        """Calls back after `delay` seconds, outside of all processes, whichever of them asks."""
+        self._world.run(self.call_later, delay, callback)
 
     # --- errors ---
 

@@ -25,6 +25,10 @@ class Process:
     def __init__(self, name: str) -> None:
         self.name = name
         self.alive = True
+        self.frozen = False
+        """It stands still, as after SIGSTOP: see `VirtualLoop.freeze`."""
+        self.held: list[asyncio.Handle] = []
+        """What was due while it stood still."""
         self._context = contextvars.copy_context()
         self._context.run(_current.set, self)
         self._tasks: dict[asyncio.Task[Any], contextvars.Context] = {}

@@ -17,6 +17,7 @@ from odradek_engine.model import commands as c
 from odradek_engine.model.outcomes import AnyOutcome
 from odradek_engine.model.rows import Timer
 from odradek_engine.partition.decide.decision import Limits, Surroundings
+from odradek_engine.replica.candidacy import Silence
 from odradek_engine.replica.flusher import Flusher
 from odradek_engine.replica.leader import Conduct
 from odradek_engine.replica.processor import Fittings, Processor
@@ -251,6 +252,7 @@ class PartitionNode:
         )
         fittings = Fittings(
             node=f"node-{seed}",
+            candidacy=Silence(self.clock),
             store=self.store,
             flusher=self.flusher,
             conduct=self.conduct,

@@ -374,6 +374,36 @@ class TestBrokenTerms:
 
         run(test())
 
+    def test_a_first_announcement_of_unknown_fate_is_made_anew(self) -> None:
+        async def test() -> None:
+            log = HandLog()
+            log.held = True
+            node = PartitionNode(log)
+            task = asyncio.create_task(node.lead())
+            await until(lambda: log.writers and log.writer.under_way)
+            log.writer.fail(written=1)
+            log.held = False
+            await task
+            assert [record.epoch for record in log.records()] == [1, 2]
+            assert node.processor.leading
+
+        run(test())
+
+    def test_a_first_announcement_that_comes_behind_another_one_is_made_anew(self) -> None:
+        async def test() -> None:
+            log = HandLog()
+            log.held = True
+            node = PartitionNode(log)
+            task = asyncio.create_task(node.lead())
+            await until(lambda: log.writers and log.writer.under_way)
+            log.put(announcement_record(b"left over", 1, NOW, "before", "c1", 1))
+            log.held = False
+            log.writer.acknowledge()
+            await task
+            assert [record.epoch for record in log.records()] == [1, 1, 2]
+
+        run(test())
+
     def test_an_own_announcement_that_was_given_up_and_comes_late_is_overtaken(self) -> None:
         async def test() -> None:
             node = PartitionNode(HandLog())

@@ -16,7 +16,7 @@ from odradek_engine.model import commands as c
 from odradek_engine.model import outcomes as o
 from odradek_engine.model.events import InvocationCreated, StatusChanged
 from odradek_engine.model.rows import Phase, Status
-from odradek_engine.replica import processor as processing
+from odradek_engine.replica import candidacy
 from odradek_engine.replica.announcement import announcement_record
 from odradek_engine.replica.position import read_position
 from odradek_engine.replica.record import FORMAT, JournalRecord, encode_part, encode_record
@@ -242,7 +242,7 @@ class TestOtherNodes:
         async def test() -> None:
             log, _, _ = await used()
             log.single_process = False
-            monkeypatch.setattr(processing, "ALIVE_MS", 40)
+            monkeypatch.setattr(candidacy, "ALIVE_MS", 40)
             again = PartitionNode(log, seed=2)
             task = asyncio.create_task(again.lead())
             await asyncio.sleep(0)
@@ -259,7 +259,7 @@ class TestOtherNodes:
         async def test() -> None:
             log, _, known = await used()
             log.single_process = False
-            monkeypatch.setattr(processing, "ALIVE_MS", 40)
+            monkeypatch.setattr(candidacy, "ALIVE_MS", 40)
             again = PartitionNode(log, seed=2)
             again.clock.ms += age_ms
             await again.lead()
@@ -271,7 +271,7 @@ class TestOtherNodes:
         async def test() -> None:
             log, store, _ = await used()
             log.single_process = False
-            monkeypatch.setattr(processing, "ALIVE_MS", 3_600_000)
+            monkeypatch.setattr(candidacy, "ALIVE_MS", 3_600_000)
             await PartitionNode(log, store, seed=2).lead()
 
         run(test())
