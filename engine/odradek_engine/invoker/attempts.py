@@ -204,19 +204,18 @@ class Attempts:
     def _open(self, partition: int, effect: StartAttempt) -> None:
         target = effect.invocation.target
         live = LiveAttempt(self, partition, effect)
-        host = self._host_of(effect)
-        if host is None:
-            self._slots.give_back(effect.deployment)
-            message = _no_host(effect)
-            self._submit(partition, FailAttempt(live.invocation, live.attempt, AttemptFailure(500, message, "RT0011")))
-            self._fill_slots()
-            return
         overtaken = self._live.get(live.invocation)
         if overtaken is not None:
             self.end(overtaken.invocation, overtaken.attempt)
         self._live[live.invocation] = live
         self._watch()
         try:
+            host = self._host_of(effect)
+            if host is None:
+                self.end(live.invocation, live.attempt)
+                failure = AttemptFailure(500, _no_host(effect), "RT0011")
+                self._submit(partition, FailAttempt(live.invocation, live.attempt, failure))
+                return
             live.side = host.start(target.service, target.handler, start_message(effect), effect.journal, live)
             if effect.deployment and self._timeout_ms(live, inactivity=True) == 0:
                 self._ask_to_suspend(live)

@@ -30,6 +30,10 @@ class Host(Protocol):
         """What in-process handlers take from the outside world."""
 
     @property
+    def clock_may_be_set(self) -> bool:
+        """Whether wall clock and monotonic clock may drift apart."""
+
+    @property
     def candidacy(self) -> Candidacy:
         """Whether it should lead, on a log that other nodes may write to."""
 

@@ -103,6 +103,7 @@ class Node:
         self.deployments = remote_deployments(config, self.clock)
         self.processors = self._processors.processors
         self.journal_topic = f"{config.cluster_name}.journal"
+        self.clock_may_be_set = host.clock_may_be_set
         self.cleanup_seconds = config.worker.cleanup_interval_ms / 1000
         self.readers: SubscriptionReaders | None = None
         """Who reads for the subscriptions, once the doors are open."""

@@ -1,4 +1,4 @@
-"""What a node does now and then: heartbeats, retention, trimming of the embedded log."""
+"""What a node does now and then: heartbeats, retention, a look at the clock, trimming of the embedded log."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ _log = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS: Final = 0.5
 TRIM_SECONDS: Final = 10.0
+CLOCK_SECONDS: Final = 5.0
+"""A wall clock that was set, or a machine that slept, delays timers by that at most."""
 
 
 class Upheld(Protocol):
@@ -25,6 +27,7 @@ class Upheld(Protocol):
     processors: list[Processor]
     cleanup_seconds: float
     journal_topic: str
+    clock_may_be_set: bool
 
 
 class Upkeep:
@@ -45,6 +48,8 @@ class Upkeep:
             self._repeat("heartbeat", HEARTBEAT_SECONDS, self._heartbeat)
         else:
             self._repeat("trim", TRIM_SECONDS, self._trim)
+        if upheld.clock_may_be_set:
+            self._repeat("clock", CLOCK_SECONDS, self._look_at_clock)
         self._repeat("clean up", upheld.cleanup_seconds, self._clean_up)
 
     def stop(self) -> None:
@@ -64,6 +69,10 @@ class Upkeep:
     def _heartbeat(self) -> None:
         for processor in self._upheld.processors:
             processor.heartbeat(HEARTBEAT_SECONDS)
+
+    def _look_at_clock(self) -> None:
+        for processor in self._upheld.processors:
+            processor.look_at_clock()
 
     def _clean_up(self) -> None:
         for processor in self._upheld.processors:

@@ -36,6 +36,7 @@ from odradek_engine.partition.decide.decision import Decision, Surroundings
 from odradek_engine.partition.decide.rejecting import keep, reject
 from odradek_engine.partition.overlay import Changes
 from odradek_engine.partition.tables import Tables
+from odradek_engine.store.port import StoreError
 
 _DECIDE: Final[Mapping[type, Callable[[Decision, Any], None]]] = {
     c.Invoke: invoke.decide,
@@ -86,24 +87,30 @@ class Machine:
         return self._changes
 
     def decide(self, command: c.AnyCommand, now: int) -> Decision:
-        """Decides one command, and what its own messages to this partition bring about."""
+        """Decides one command, and what its own messages to this partition bring about. Raises `StoreError`."""
         mark = self._changes.mark()
         decision = Decision(self.tables, self.surroundings, now)
         try:
             _DECIDE[type(command)](decision, command)
             if decision.follow_ups:
                 self._follow_up(decision)
+        except StoreError:
+            self._changes.roll_back(mark)
+            raise  # the tables cannot be read: that says nothing about the command
         except Exception as error:
             self._changes.roll_back(mark)
             return self.reject(command, now, error)
         return decision
 
     def reject(self, command: c.AnyCommand, now: int, error: Exception) -> Decision:
-        """What is decided in place of a command that cannot be decided or written down. Never fails."""
+        """What is decided in place of a command that cannot be decided or written down. Raises `StoreError`, and
+        nothing else."""
         mark = self._changes.mark()
         decision = Decision(self.tables, self.surroundings, now)
         try:
             reject(decision, command, error)
+        except StoreError:
+            raise
         except Exception:
             self._changes.roll_back(mark)
             decision = Decision(self.tables, self.surroundings, now)

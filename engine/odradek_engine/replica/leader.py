@@ -25,6 +25,7 @@ from odradek_engine.replica.fence import Fence
 from odradek_engine.replica.record import FORMAT, JournalRecord, encode_part, encode_record
 from odradek_engine.replica.rounds import Rounds
 from odradek_engine.replica.submission import Submission
+from odradek_engine.store.port import StoreError
 
 RECORD_BYTES_MAX: Final = 33 * 1024 * 1024
 """A record holds at most this much; a command whose events alone are larger is refused."""
@@ -92,6 +93,9 @@ class Owner(Protocol):
     def term_broken(self, error: LogError) -> None:
         """The term is over."""
 
+    def cannot_go_on(self, error: StoreError) -> None:
+        """The tables cannot be read."""
+
 
 class Leader:
     """The leader's loop of one partition during one term."""
@@ -122,9 +126,16 @@ class Leader:
 
     def take_turn(self) -> None:
         """Decides what waits, and sends its record on its way."""
-        queue = self._owner.queue
-        if self._over or not queue or len(self._in_flight) >= RECORDS_IN_FLIGHT_MAX:
+        if self._over or not self._owner.queue or len(self._in_flight) >= RECORDS_IN_FLIGHT_MAX:
             return
+        try:
+            self._decide()
+        except StoreError as error:  # nothing of this turn was sent; what was sent before still counts
+            self._stop()
+            self._owner.cannot_go_on(error)
+
+    def _decide(self) -> None:
+        queue = self._owner.queue
         now = self._conduct.clock.now_ms()
         turn = Turn(self._next_index, self._machine.begin_turn())
         parts: list[msgspec.Raw] = []

@@ -34,7 +34,7 @@ from odradek_engine.replica.recovery import Deposed, Journal, Replay
 from odradek_engine.replica.release import Release
 from odradek_engine.replica.submission import OF_ONE_TERM, Submission
 from odradek_engine.replica.timers import TimerQueue
-from odradek_engine.store.port import StoreReader
+from odradek_engine.store.port import StoreError, StoreReader
 
 _log = logging.getLogger(__name__)
 
@@ -162,6 +162,8 @@ class Processor:
         """A record is durable; what one asker makes of its answer must not keep others from theirs."""
         try:
             self._release.carry_out(effects, submission)
+        except StoreError as error:
+            self.cannot_go_on(error)
         except Exception:
             _log.exception("partition %d: an effect of %s failed", self.partition, type(submission.command).__name__)
 
@@ -174,6 +176,10 @@ class Processor:
         _log.warning("partition %d: %s; announcing anew", self.partition, error)
         if not self._stopping:
             self._task = asyncio.get_running_loop().create_task(self._lead_again())
+
+    def cannot_go_on(self, error: StoreError) -> None:
+        """The tables cannot be read: the node must stop."""
+        self._fittings.on_halt(error)
 
     # --- terms ---
 
@@ -298,6 +304,11 @@ class Processor:
         before = self._timers.next_due()
         self._timers.add(timer)
         if before is None or timer.due_at < before:
+            self._schedule_timers()
+
+    def look_at_clock(self) -> None:
+        """The wall clock may have been set since the timers were armed."""
+        if self._leader is not None:
             self._schedule_timers()
 
     def _schedule_timers(self) -> None:

@@ -44,7 +44,10 @@ class _Reading:
 
     def get(self, table: str, key: bytes) -> bytes | None:
         """The value of a key."""
-        value: bytes | None = self._families[table].get(key)
+        try:
+            value: bytes | None = self._families[table].get(key)
+        except Exception as error:
+            raise _unreadable(table, error) from error
         return value
 
     def scan(
@@ -54,11 +57,20 @@ class _Reading:
         options = ReadOptions()
         if end is not None:
             options.set_iterate_upper_bound(end)
-        items = self._families[table].items(from_key=start, read_opt=options)
-        for number, item in enumerate(items):
-            if number == limit:
-                return
-            yield item
+        try:
+            for number, item in enumerate(self._families[table].items(from_key=start, read_opt=options)):
+                if number == limit:
+                    return
+                yield item
+        except Exception as error:
+            raise _unreadable(table, error) from error
+
+
+def _unreadable(table: str, error: Exception) -> StoreError:
+    return StoreError(
+        f"cannot read table {table}: {error}; if the disk has gone bad, remove the tables and start the node again: "
+        "they are made anew from the log"
+    )
 
 
 class _SnapshotReading(_Reading):

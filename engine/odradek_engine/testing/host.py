@@ -60,6 +60,7 @@ class MemoryHost:
     disk: Store
     random_bytes: Callable[[int], bytes]
     stretch_bytes: int
+    clock_may_be_set: bool = False
 
     def call_later(self, seconds: float, work: Callable[[], None]) -> asyncio.TimerHandle:
         """See `Host`."""

@@ -367,9 +367,9 @@ class VirtualLoop(NoNetworkLoop):
         """Calls back soon, outside of all processes."""
         self._world.run(self.call_soon, callback)
 
-    def call_later_in_world(self, delay: float, callback: Callable[[], object]) -> None:
+    def call_later_in_world(self, delay: float, callback: Callable[[], object]) -> asyncio.TimerHandle:
         """Calls back after `delay` seconds, outside of all processes, whichever of them asks."""
-        self._world.run(self.call_later, delay, callback)
+        return self._world.run(self.call_later, delay, callback)
 
     # --- errors ---
 

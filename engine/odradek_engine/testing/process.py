@@ -39,7 +39,10 @@ class Process:
         return self._context.copy().run(function, *args, **kwargs)
 
     def adopt(self, task: asyncio.Task[Any], context: contextvars.Context) -> None:
-        """A task of this process begins."""
+        """A task of this process begins; in a dead one, what is only being closed begins nothing."""
+        if not self.alive:
+            _close(task, context)
+            return
         if len(self._tasks) >= self._tasks_max:
             self._tasks = {task: context for task, context in self._tasks.items() if not task.done()}
             self._tasks_max = max(_TASKS, 2 * len(self._tasks))
@@ -49,14 +52,23 @@ class Process:
         """Closes the tasks of a dead process, so that none of them comes up when it is collected."""
         tasks, self._tasks = self._tasks, {}
         for task, context in tasks.items():
-            _silence(task)
-            with contextlib.suppress(Exception):
-                context.run(task.get_coro().close)
+            _close(task, context)
+
+
+def current_process() -> Process | None:
+    """The process that runs now; None outside of all."""
+    return _current.get()
 
 
 def process_of(context: contextvars.Context) -> Process | None:
     """The process that a context belongs to."""
     return context.get(_current)
+
+
+def _close(task: asyncio.Task[Any], context: contextvars.Context) -> None:
+    _silence(task)
+    with contextlib.suppress(Exception):
+        context.run(task.get_coro().close)
 
 
 def _silence(task: asyncio.Task[Any]) -> None:

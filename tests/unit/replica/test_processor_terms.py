@@ -374,6 +374,18 @@ class TestBrokenTerms:
 
         run(test())
 
+    def test_a_clock_that_was_set_does_not_hold_up_timers(self) -> None:
+        async def test() -> None:
+            node = PartitionNode(HandLog())
+            await node.lead()
+            invocation = node.world.invocation(service(), at=NOW + 3_600_000)
+            await node.ask(c.Invoke(invocation, INPUT))
+            node.clock.ms += 3_600_000
+            node.processor.look_at_clock()
+            await until(lambda: node.handlers.all)
+
+        run(test())
+
     def test_a_first_announcement_of_unknown_fate_is_made_anew(self) -> None:
         async def test() -> None:
             log = HandLog()
