@@ -4,7 +4,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 SOURCES := sdk engine connectors
-CHECKED := $(SOURCES) tests $(wildcard examples bench)
+CHECKED := $(SOURCES) tests $(wildcard examples bench simulation)
 
 # The server that `make test-oracle` holds us against.
 RESTATE_VERSION := 1.7.12
@@ -55,7 +55,7 @@ fmt: setup  ## Put style and formatting right
 
 types: setup  ## Static types
 	$(VENV)/bin/mypy
-	$(VENV)/bin/mypy --strict bench examples
+	$(VENV)/bin/mypy --strict bench examples simulation
 
 unit: setup  ## The tests that need nothing but this process
 	$(PY) -m pytest tests/unit $(ARGS)
@@ -89,6 +89,10 @@ test-sdks: sdks  ## The official SDKs, those whose tools are here (ODRADEK_REQUI
 .PHONY: model
 model: setup  ## Every state of the journal protocol within bounds, and every rule dropped once (RULE=name: how it breaks)
 	$(PY) tests/journal_model/run_model.py $(if $(RULE),"$(RULE)")
+
+.PHONY: simulate
+simulate: setup  ## The whole engine from seeds, under faults (SEEDS=500; SEED=7: one, with its trace)
+	$(PY) -m simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),500))
 
 bench: setup  ## Measure, and print ratios (BROKERS=host:port, PEERS=1: the peers too, REMOTE=1: handlers elsewhere, SOAK=1: a million calls)
 	$(PY) -m bench $(if $(BROKERS),--brokers $(BROKERS)) $(if $(PEERS),--peers) $(if $(REMOTE),--remote) $(if $(SOAK),--soak)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PACKAGES = ("sdk", "engine", "connectors")
-FOLDERS = (*PACKAGES, "tests", "examples", "bench")
+FOLDERS = (*PACKAGES, "tests", "examples", "bench", "simulation")
 
 MAX_MODULE_LINES = 500
 MAX_FUNCTION_LINES = 60

@@ -188,7 +188,7 @@ class MemoryBackend:
 
     async def _tell_once(self, command: Told) -> AnyOutcome:
         """Asks until it is answered; after a crash, looks first whether the invocation has been told."""
-        await self._engine.serving()
+        await self._engine.serving_again()
         before = self._heard(command)
         while True:
             outcome = await self._engine.ask(command, ReadOutput(command.invocation))

@@ -1,0 +1,88 @@
+"""Stands between the engine and the application's handlers: watches what handlers get, and delays what they say.
+
+What is delayed still comes when the attempt is void by then: a handler that answers late, or from an old attempt.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from odradek.endpoint import Application
+from odradek.protocol.attempt import Endpoint, EngineSide, HandlerEnvironment, HandlerSide
+from odradek.protocol.manifest import EndpointManifest
+from odradek.protocol.messages import EngineMessage, Entry, HandlerMessage, Start
+from simulation.handlers import application
+
+if TYPE_CHECKING:
+    from simulation.world import World
+
+LATE_SECONDS = (0.001, 4.0)
+_manifest: list[EndpointManifest] = []
+
+
+class WatchedApplication(Application):
+    """The application of a run."""
+
+    def __init__(self, world: World) -> None:
+        self.services: Mapping[str, Any] = application.services  # type: ignore[assignment]
+        self._world = world
+
+    def manifest(self) -> EndpointManifest:
+        """See `Application`; the same for every run."""
+        if not _manifest:
+            _manifest.append(application.manifest())
+        return _manifest[0]
+
+    def bind(self, environment: HandlerEnvironment) -> Endpoint:
+        """See `Application`."""
+        return _WatchedEndpoint(application.bind(environment), self._world)
+
+
+class _WatchedEndpoint:
+    def __init__(self, endpoint: Endpoint, world: World) -> None:
+        self._endpoint = endpoint
+        self._world = world
+
+    def start(
+        self, service: str, handler: str, start: Start, journal: Sequence[Entry], engine: EngineSide
+    ) -> HandlerSide:
+        world = self._world
+        world.handler_started(start, journal)
+        late = world.draw_lateness()
+        return _WatchedSide(
+            start.id,
+            self._endpoint.start(service, handler, start, journal, _Line(engine, late) if late else engine),
+            world,
+        )
+
+
+class _WatchedSide:
+    def __init__(self, invocation: bytes, side: HandlerSide, world: World) -> None:
+        self._invocation = invocation
+        self._side = side
+        self._world = world
+        self.close_input = side.close_input
+        self.abort = side.abort
+
+    def deliver(self, messages: Sequence[EngineMessage]) -> None:
+        self._world.handler_heard(self._invocation, messages)
+        self._side.deliver(messages)
+
+
+class _Line:
+    """A slow way from a handler to the engine: in order, each stretch `late` seconds later."""
+
+    def __init__(self, engine: EngineSide, late: float) -> None:
+        self._engine = engine
+        self._late = late
+        self._under_way: deque[Sequence[HandlerMessage]] = deque()
+
+    def send(self, messages: Sequence[HandlerMessage]) -> None:
+        self._under_way.append(messages)
+        asyncio.get_running_loop().call_later(self._late, self._arrive)
+
+    def _arrive(self) -> None:
+        self._engine.send(self._under_way.popleft())

@@ -1,0 +1,87 @@
+"""What people and the outside world do when the faults are over, until everything has ended that can end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from odradek.protocol.ids import parse_awakeable_id, parse_invocation_id
+from odradek.protocol.messages import GetPromiseCommand
+from odradek_engine.model.rows import Phase, Status
+from odradek_engine.query.source import InvocationRow
+from odradek_engine.store.port import StoreError
+from simulation.plan import Request
+from simulation.waiting import blocked_for_good
+
+if TYPE_CHECKING:
+    from simulation.machine import Machine
+    from simulation.world import World
+
+FIRST_NUMBER: Final = 1_000_000
+"""Of the requests that the operator makes."""
+
+
+class Operator:
+    """Looks at what is under way, and helps where help is meant to come from outside."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._next = FIRST_NUMBER
+        self._done: dict[tuple[str, str], None] = {}
+
+    def look(self, machine: Machine) -> list[InvocationRow]:
+        """Helps; what is still under way."""
+        node = machine.node
+        try:
+            rows = [row for row in node.open_rows().invocations(None) if row.status is not None]
+        except StoreError as error:
+            machine.cannot_go_on(error)
+            return []
+        open_ids = {row.invocation.id: row for row in rows}
+        self._answer_awakeables(open_ids)
+        self._send_signals(open_ids)
+        for row in rows:
+            assert row.status is not None
+            if row.status.phase is Phase.PAUSED:
+                self._about("resume", row.invocation.id)
+            self._keep_promises(row, row.status)
+        for invocation in blocked_for_good(node, rows):
+            self._about("kill", invocation)
+        return rows
+
+    def _about(self, kind: str, invocation: bytes, body: object = None) -> None:
+        number = self._next
+        self._next += 2
+        self._world.clients.about(number, invocation)
+        self._world.clients.begin(Request(number + 1, 0.0, kind, subject=number, body=body))
+
+    def _once(self, kind: str, what: str) -> bool:
+        """Whether that was not done before."""
+        if (kind, what) in self._done:
+            return False
+        self._done[kind, what] = None
+        return True
+
+    def _answer_awakeables(self, open_ids: dict[bytes, InvocationRow]) -> None:
+        for place, name in list(self._world.outside.awakeables.items()):
+            invocation, signal = parse_awakeable_id(name)
+            if invocation in open_ids and self._once("awakeable", place):
+                self._about("signal", invocation, [signal, "at last"])
+
+    def _send_signals(self, open_ids: dict[bytes, InvocationRow]) -> None:
+        for place, (text, name) in list(self._world.outside.signals.items()):
+            invocation = parse_invocation_id(text)
+            if invocation in open_ids and self._once("signal", place):
+                self._about("signal", invocation, [name, "at last"])
+
+    def _keep_promises(self, row: InvocationRow, status: Status) -> None:
+        if row.invocation.target.service != "Flow" or status.phase is not Phase.SUSPENDED:
+            return
+        known = self._world.history.invocations[row.invocation.id]
+        for entry in known.entries:
+            if isinstance(entry, GetPromiseCommand) and self._once(f"promise {row.invocation.target.key}", entry.key):
+                self._next += 1
+                body = [entry.key, "at last", None]
+                key = row.invocation.target.key
+                request = Request(self._next, 0.0, "send", 0, "Flow", "answer", key, body)
+                self._next += 1
+                self._world.clients.begin(request)
