@@ -19,6 +19,14 @@ half = odradek.Service("Half")
 kept = odradek.Service("Kept", idempotency_retention=timedelta(hours=3))
 
 
+def count_attempt() -> int:
+    """How many attempts there were before this one."""
+    attempts = Path(os.environ["ATTEMPTS_FILE"])
+    number = len(attempts.read_text()) if attempts.exists() else 0
+    attempts.write_text("x" * (number + 1))
+    return number
+
+
 @counter.handler()
 async def add(ctx: ObjectContext, amount: int) -> int:
     """Adds to a count."""
@@ -80,10 +88,7 @@ async def call_nobody(ctx: Context) -> None:
 @failing.handler(invocation_retry_policy=QUICKLY)
 async def say_other_things(ctx: Context) -> None:
     """Five attempts: two fail alike, then each in its own way."""
-    attempts = Path(os.environ["ATTEMPTS_FILE"])
-    number = len(attempts.read_text()) if attempts.exists() else 0
-    attempts.write_text("x" * (number + 1))
-    raise ValueError(f"message {max(number, 1)}")
+    raise ValueError(f"message {max(count_attempt(), 1)}")
 
 
 @hidden.handler()
