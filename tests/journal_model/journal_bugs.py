@@ -23,7 +23,6 @@ JOURNAL = Part(
         Bounds(announcements=3, commands=2, doubles=1),
         Bounds(announcements=2, commands=2, reads=1, doubles=1),
         Bounds(announcements=3, commands=1, reads=1),
-        Bounds(announcements=3, commands=1, doubles=1, lost_tails=1),
         Bounds(nodes=3, announcements=3, commands=2),
         Bounds(announcements=4, commands=1),
     ),
