@@ -28,6 +28,7 @@ from odradek_engine.listening import CannotListen
 from odradek_engine.model.commands import (
     AnyCommand,
     Cancel,
+    ConfigureService,
     CreateKafkaCluster,
     DeleteKafkaCluster,
     EditState,
@@ -48,7 +49,7 @@ from odradek_engine.model.outcomes import (
     NotStarted,
     Refused,
 )
-from odradek_engine.model.registry import RegisteredService
+from odradek_engine.model.registry import RegisteredService, ServiceSettings
 from odradek_engine.model.rows import KafkaCluster, StateEdit
 
 RAW_ID = bytes.fromhex("a8608806caec20c1e54a431d84931828eeff318b5f10e7be")
@@ -196,6 +197,26 @@ def test_the_metadata_of_a_handler() -> None:
     }
     public = HandlerManifest(name="h", ingress_private=False)
     assert handler_metadata(service, public, duplex=True)["public"] is True
+
+
+def test_settings_of_a_service() -> None:
+    body = {"public": False, "idempotency_retention": "1h 30m", "abort_timeout": "PT2S", "journal_retention": None}
+    response, gateway = ask_admin("PATCH", "/v4/services/Obj", lambda _: Done(), json=body)
+    expected = ServiceSettings(public=False, idempotency_retention=5_400_000, abort_timeout=2_000)
+    assert gateway.commands == [ConfigureService("Obj", expected)]
+    assert (response.status_code, response.json()["name"]) == (200, "Obj")
+    refused, _ = ask_admin("PATCH", "/services/Obj", lambda _: Refused(400, "unsupported"), json={})
+    assert_refused(refused, 400, "unsupported")
+    missing, _ = ask_admin("PATCH", "/services/Nope", json={})
+    assert_refused(missing, 404, "The requested service 'Nope' does not exist")
+
+
+@pytest.mark.parametrize("wrong", ["-1s", "5", "soon"])
+def test_settings_that_are_no_durations(wrong: str) -> None:
+    response, gateway = ask_admin("PATCH", "/services/Obj", json={"journal_retention": wrong})
+    assert response.status_code == 422
+    assert response.text.startswith("Failed to deserialize the JSON body into the target type: journal_retention: ")
+    assert not gateway.commands
 
 
 # --- invocations ---

@@ -11,6 +11,7 @@ from fakes_admin import ask_admin
 
 import odradek
 from odradek_engine.admin.openapi import service_document
+from odradek_engine.model.registry import RegisteredService
 
 
 @dataclass
@@ -59,7 +60,7 @@ SERVICES = {each.name: each for each in odradek.app([svc, obj, flow]).manifest()
 
 
 def document(name: str) -> dict[str, Any]:
-    return service_document(SERVICES[name], "http://127.0.0.1:8080/")
+    return service_document(RegisteredService(SERVICES[name], "dp_1", 3), "http://127.0.0.1:8080/")
 
 
 def references(part: Any) -> Iterator[str]:
@@ -123,7 +124,7 @@ def test_private_handlers_are_left_out() -> None:
 
 def test_a_call() -> None:
     whole = document("Svc")
-    assert (whole["openapi"], whole["info"]["description"]) == ("3.1.0", "Greets.")
+    assert (whole["openapi"], whole["info"]["description"], whole["info"]["version"]) == ("3.1.0", "Greets.", "3")
     call = whole["paths"]["/restate/call/Svc/greet"]["post"]
     assert call["operationId"] == "greet"
     assert call["description"] == "Calls Svc/greet.\n\nGreets a guest."

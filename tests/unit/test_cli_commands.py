@@ -131,6 +131,15 @@ def test_services_say_how_to_call_them(admin: FakeAdmin) -> None:
     ]
 
 
+def test_settings_of_a_service_are_changed(admin: FakeAdmin) -> None:
+    admin.answers["PATCH /services/Account"] = {"public": False, "journal_retention": "2h"}
+    told = succeed(admin, "services", "configure", "Account", "--private", "--journal-retention", "2h")
+    assert admin.requests[-1].body == {"public": False, "journal_retention": "2h"}
+    assert "journal_retention" in told
+    nothing = run(admin, "services", "configure", "Account")
+    assert (nothing.exit_code, "say what to change" in nothing.output) == (2, True)
+
+
 def test_state(admin: FakeAdmin) -> None:
     admin.answers["GET /services/Account/state/ad%2Fa%20%C3%A9"] = {"balance": 5, "raw": {"base64": "AA=="}}
     assert json.loads(succeed(admin, "kv", "get", "Account", "ad/a é")) == {"balance": 5, "raw": {"base64": "AA=="}}

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from odradek_engine.log.port import LogError
+from odradek_engine.model.outcomes import AnyOutcome, Refused
 
 BAD_SUBSCRIPTION: Final = "META0009"
 
@@ -74,3 +75,9 @@ async def answer_http_exception(_: Request, error: Exception) -> Response:
 async def answer_bug(_: Request, error: Exception) -> Response:
     """Anything else is our fault; the log has it."""
     return _error_response(500, f"internal error: {type(error).__name__}")
+
+
+def check_done(outcome: AnyOutcome) -> None:
+    """Raises where the registry refused."""
+    if isinstance(outcome, Refused):
+        raise AdminError(outcome.code, outcome.message)

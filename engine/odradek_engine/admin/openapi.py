@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from odradek.protocol.manifest import HandlerManifest, HandlerType, InputRule, OutputRule, ServiceManifest, ServiceType
+from odradek_engine.model.registry import RegisteredService
 
 _JSON: Final = "application/json"
 _TEXT: Final = {"type": "string"}
@@ -93,14 +94,17 @@ _RESPONSES: Final = {
 }
 
 
-def service_document(service: ServiceManifest, ingress_url: str) -> dict[str, Any]:
+def service_document(registered: RegisteredService, ingress_url: str) -> dict[str, Any]:
     """The OpenAPI 3.1 document of a service. `ingress_url`: where its handlers are called."""
+    service = registered.manifest
     public = [handler for handler in service.handlers if _is_public(service, handler)]
     paths = {path: operation for handler in public for path, operation in _paths(service, handler)}
     schemas = {name: schema for handler in public for name, schema in _schemas(handler)}
-    info = {"title": service.name, "version": "1"}
+    info: dict[str, Any] = {"title": service.name, "version": str(registered.revision)}
     if service.documentation:
         info["description"] = service.documentation
+    if service.metadata:
+        info["x-restate-extensions"] = dict(service.metadata)
     return {
         "openapi": "3.1.0",
         "info": info,

@@ -1,19 +1,35 @@
-"""Services and their handlers."""
+"""Services and their handlers: what they are, and settings that an operator changes."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from odradek_engine.admin.errors import AdminError, json_response
+from odradek_engine.admin.errors import AdminError, BadRequest, check_done, json_response
 from odradek_engine.admin.metadata import service_metadata
 from odradek_engine.admin.openapi import service_document
+from odradek_engine.admin.parameters import read_json
 from odradek_engine.config import Config
+from odradek_engine.durations import MalformedDuration, parse_duration
 from odradek_engine.gateway import Gateway
-from odradek_engine.model.registry import RegisteredService
+from odradek_engine.model.commands import ConfigureService
+from odradek_engine.model.registry import RegisteredService, ServiceSettings
+
+
+class _Settings(msgspec.Struct):
+    public: bool | None = None
+    idempotency_retention: str | None = None
+    workflow_completion_retention: str | None = None
+    journal_retention: str | None = None
+    inactivity_timeout: str | None = None
+    abort_timeout: str | None = None
+
+
+_DURATIONS: Final = tuple(name for name in _Settings.__struct_fields__ if name != "public")
 
 
 class Services:
@@ -29,6 +45,7 @@ class Services:
         return [
             Route("/services", self._services),
             Route("/services/{service}", self._service),
+            Route("/services/{service}", self._configure, methods=["PATCH"]),
             Route("/services/{service}/openapi", self._openapi),
             Route("/services/{service}/handlers", self._handlers),
             Route("/services/{service}/handlers/{handler}", self._handler),
@@ -41,8 +58,19 @@ class Services:
     async def _service(self, request: Request) -> Response:
         return json_response(self._shown(self._find(request)))
 
+    async def _configure(self, request: Request) -> Response:
+        settings = await read_json(request, _Settings)
+        service = self._find(request)
+        times = {name: _read_duration(name, getattr(settings, name)) for name in _DURATIONS}
+        check_done(
+            await self._gateway.ask_registry(
+                ConfigureService(service.manifest.name, ServiceSettings(settings.public, **times))
+            )
+        )
+        return await self._service(request)
+
     async def _openapi(self, request: Request) -> Response:
-        return json_response(service_document(self._find(request).manifest, self._ingress_url))
+        return json_response(service_document(self._find(request), self._ingress_url))
 
     async def _handlers(self, request: Request) -> Response:
         return json_response({"handlers": self._shown(self._find(request))["handlers"]})
@@ -67,3 +95,12 @@ class Services:
         if service is None:
             raise AdminError(404, f"The requested service '{name}' does not exist")
         return service
+
+
+def _read_duration(name: str, text: str | None) -> int | None:
+    if text is None:
+        return None
+    try:
+        return parse_duration(text)
+    except MalformedDuration as error:
+        raise BadRequest(422, f"Failed to deserialize the JSON body into the target type: {name}: {error}") from None

@@ -15,12 +15,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from odradek.protocol.ids import format_resource_id
-from odradek_engine.admin.errors import BAD_SUBSCRIPTION, AdminError, json_response
+from odradek_engine.admin.errors import BAD_SUBSCRIPTION, AdminError, check_done, json_response
 from odradek_engine.admin.parameters import check_resource_id, read_json
 from odradek_engine.gateway import Gateway
 from odradek_engine.log.port import UnknownTopic
 from odradek_engine.model.commands import CreateSubscription, DeleteSubscription
-from odradek_engine.model.outcomes import AnyOutcome, Refused
 from odradek_engine.model.rows import KafkaCluster, Subscription
 from odradek_engine.topics import engine_topics
 
@@ -175,12 +174,6 @@ class Subscriptions:
         info = await log.topic(topic)
         offset_of = log.begin_offset if options.get(OFFSET_RESET) in _FROM_BEGIN else log.end_offset
         return info.id, {partition: await offset_of(topic, partition) for partition in range(info.partitions)}
-
-
-def check_done(outcome: AnyOutcome) -> None:
-    """Raises where the registry refused."""
-    if isinstance(outcome, Refused):
-        raise AdminError(outcome.code, outcome.message)
 
 
 def _bad(text: str) -> AdminError:

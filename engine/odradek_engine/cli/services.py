@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import click
@@ -20,6 +21,7 @@ def services() -> None:
     \b
     odradek services list
     odradek services describe Account
+    odradek services configure Account --private
     """
 
 
@@ -82,6 +84,35 @@ def describe_service(context: click.Context, service: str, json_wanted: bool) ->
     click.echo()
     for handler in answer["handlers"]:
         click.echo(example_request(endpoints.ingress_url, answer, handler))
+
+
+_duration = partial(click.option, metavar="DURATION")
+
+
+@services.command("configure")
+@click.argument("service")
+@click.option("--public/--private", default=None, help="Whether its handlers can be called over HTTP.")
+@_duration("--idempotency-retention", help="How long results of requests with a key are kept.")
+@_duration("--workflow-completion-retention", help="How long a workflow's result and state are kept.")
+@_duration("--journal-retention", help="How long journals are kept.")
+@_duration("--inactivity-timeout", help="How long a handler may be silent before it is to suspend.")
+@_duration("--abort-timeout", help="How long after that it is broken off.")
+@click.pass_context
+def configure_service(context: click.Context, /, service: str, **settings: bool | str | None) -> None:
+    """Change settings of SERVICE, until it is registered anew.
+
+    A handler's own settings stay before those of its service.
+
+    \b
+    odradek services configure Account --private
+    odradek services configure Signup --workflow-completion-retention 7d
+    """
+    changes = {name: value for name, value in settings.items() if value is not None}
+    if not changes:
+        raise click.UsageError("say what to change: see odradek services configure --help")
+    with connect(context) as client:
+        answer = client.patch(api_path("services", service), changes)
+    print_fields({name: answer.get(name) for name in settings})
 
 
 def example_request(ingress_url: str, service: dict[str, Any], handler: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import TypeAlias
 import msgspec
 
 from odradek.protocol.messages import CallCompletion, ErrorBehavior, HandlerMessage, InputCommand, SignalNotification
-from odradek_engine.model.registry import Deployment
+from odradek_engine.model.registry import Deployment, ServiceSettings
 from odradek_engine.model.rows import AttemptFailure, Caller, Invocation, KafkaCluster, StateEdit, Subscription, Timer
 
 
@@ -239,6 +239,13 @@ class Pause(Command, frozen=True, array_like=True, tag=30):
     invocation: bytes
 
 
+class ConfigureService(Command, frozen=True, array_like=True, tag=31):
+    """Change settings of a service until it is registered anew (registry)."""
+
+    service: str
+    settings: ServiceSettings
+
+
 PartitionMessage: TypeAlias = Invoke | CompleteCall | Signal | Cancel | Kill | AskResult
 """What partitions say to each other."""
 
@@ -273,4 +280,5 @@ AnyCommand: TypeAlias = (
     | RemoveDeployment
     | EditState
     | Pause
+    | ConfigureService
 )

@@ -280,6 +280,12 @@ class DeploymentRemoved(Event, frozen=True, array_like=True, tag=29):
     services: tuple[str, ...]
 
 
+class ServiceConfigured(Event, frozen=True, array_like=True, tag=30):
+    """A service has other settings."""
+
+    service: RegisteredService
+
+
 AnyEvent: TypeAlias = (
     LeaderElected
     | InvocationCreated
@@ -311,4 +317,5 @@ AnyEvent: TypeAlias = (
     | PromiseCompleted
     | PromisesForgotten
     | DeploymentRemoved
+    | ServiceConfigured
 )

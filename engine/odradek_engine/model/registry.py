@@ -40,6 +40,17 @@ class RegisteredService(msgspec.Struct, frozen=True, array_like=True):
     revision: int
 
 
+class ServiceSettings(msgspec.Struct, frozen=True, array_like=True):
+    """What takes the place of settings that a service was registered with; None leaves one as it is. Times in ms."""
+
+    public: bool | None = None
+    idempotency_retention: int | None = None
+    workflow_completion_retention: int | None = None
+    journal_retention: int | None = None
+    inactivity_timeout: int | None = None
+    abort_timeout: int | None = None
+
+
 class RetryPolicy(msgspec.Struct, frozen=True):
     """How failed attempts are repeated. Intervals in ms; `max_attempts` None: without end."""
 

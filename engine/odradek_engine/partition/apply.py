@@ -155,6 +155,10 @@ def _deployment_removed(event: e.DeploymentRemoved, tables: Tables) -> None:
         tables.services.put(name.encode(), None)
 
 
+def _service_configured(event: e.ServiceConfigured, tables: Tables) -> None:
+    tables.services.put(event.service.manifest.name.encode(), event.service)
+
+
 def _kafka_cluster_changed(event: e.KafkaClusterChanged, tables: Tables) -> None:
     tables.clusters.put(event.name.encode(), event.cluster)
 
@@ -234,6 +238,7 @@ _APPLY: Final[Mapping[type, Callable[[Any, Tables], None]]] = {
     e.CommandRejected: _command_rejected,
     e.DeploymentRegistered: _deployment_registered,
     e.DeploymentRemoved: _deployment_removed,
+    e.ServiceConfigured: _service_configured,
     e.KafkaClusterChanged: _kafka_cluster_changed,
     e.SubscriptionChanged: _subscription_changed,
     e.PromiseAwaited: _promise_awaited,

@@ -1,15 +1,17 @@
 """Deployments in the registry, and which of them an invocation's attempts run on."""
 
+from typing import Any
+
 from msgspec.structs import replace
 
 from machine_world import INPUT, World, handler, service
 from odradek.protocol import messages as m
-from odradek.protocol.manifest import HandlerManifest, ServiceManifest, ServiceType
+from odradek.protocol.manifest import HandlerManifest, HandlerType, ServiceManifest, ServiceType
 from odradek_engine.model import commands as c
 from odradek_engine.model import outcomes as o
 from odradek_engine.model.effects import Deliver, RegistryChanged, StartAttempt
 from odradek_engine.model.events import DeploymentRegistered, DeploymentRemoved, StatusChanged
-from odradek_engine.model.registry import Deployment, Schema
+from odradek_engine.model.registry import Deployment, Schema, ServiceSettings
 from odradek_engine.model.rows import AttemptFailure, Invocation, Phase
 from odradek_engine.model.target import TargetKind
 from odradek_engine.partition.decide.failing import JITTER
@@ -299,3 +301,63 @@ class TestAttempts:
         retry = world.status(invocation).retry
         assert retry is not None
         assert retry.last_failure.error_code == "RT0024"
+
+
+class TestSettings:
+    def configured(self, world: World, name: str, **settings: Any) -> ServiceManifest:
+        assert world.ask(c.ConfigureService(name, ServiceSettings(**settings))) == o.Done()
+        return self.manifest(world, name)
+
+    def manifest(self, world: World, name: str) -> ServiceManifest:
+        return next(row.manifest for _, row in world.rows()["services"] if row.manifest.name == name)
+
+    def test_settings_are_changed_one_by_one(self) -> None:
+        world = World()
+        world.decide(c.RegisterDeployment(remote("dp_1", A, B)))
+        assert self.configured(world, "A", public=False) == replace(A, ingress_private=True)
+        assert world.found(RegistryChanged)
+        changed = self.configured(world, "A", journal_retention=5, public=True)
+        assert changed == replace(A, ingress_private=False, journal_retention=5)
+        assert registered(world)["A"] == ("dp_1", 1)
+        assert self.manifest(world, "B") == B
+
+    def test_registering_anew_takes_them_back(self) -> None:
+        world = World()
+        world.decide(c.RegisterDeployment(remote("dp_1", A)))
+        self.configured(world, "A", abort_timeout=5)
+        world.decide(c.RegisterDeployment(remote("dp_1", A), overwrite=True))
+        assert self.manifest(world, "A") == A
+
+    def test_a_node_that_starts_again_with_the_same_application_keeps_them(self) -> None:
+        world = World()
+        world.decide(c.RegisterDeployment(inside("dp_1", A)))
+        changed = self.configured(world, "A", public=False)
+        world.decide(c.RegisterDeployment(inside("dp_1", A)))
+        assert self.manifest(world, "A") == changed
+        other = replace(A, documentation="new")
+        world.decide(c.RegisterDeployment(inside("dp_1", other)))
+        assert self.manifest(world, "A") == other
+
+    def test_a_workflows_retention_unless_its_handler_has_one(self) -> None:
+        run = HandlerManifest(name="run", ty=HandlerType.WORKFLOW)
+        other = HandlerManifest(name="other", ty=HandlerType.SHARED)
+        plain = ServiceManifest(name="P", ty=ServiceType.WORKFLOW, handlers=(other, run))
+        own = replace(plain, name="O", handlers=(replace(run, workflow_completion_retention=7),))
+        world = World()
+        world.decide(c.RegisterDeployment(remote("dp_1", plain, own)))
+        for retention in (5, 6):
+            changed = self.configured(world, "P", workflow_completion_retention=retention)
+            assert [each.workflow_completion_retention for each in changed.handlers] == [None, retention]
+        assert self.configured(world, "O", workflow_completion_retention=5) == own
+
+    def test_what_cannot_be(self) -> None:
+        world = World()
+        world.decide(c.RegisterDeployment(remote("dp_1", A)))
+        retention = ServiceSettings(workflow_completion_retention=5)
+        assert world.ask(c.ConfigureService("A", retention)) == o.Refused(
+            400, "modifying retention time for service type Service is unsupported"
+        )
+        assert world.ask(c.ConfigureService("B", ServiceSettings())) == o.Refused(
+            404, "The requested service 'B' does not exist"
+        )
+        assert world.events == []

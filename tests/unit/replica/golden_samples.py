@@ -121,6 +121,7 @@ EVENTS: tuple[e.AnyEvent, ...] = (
     e.PromiseCompleted("W", "k", "p", r.Result(b"v"), (CALLER,)),
     e.PromisesForgotten("W", "k", ("p",)),
     e.DeploymentRemoved("dp_1", ("A", "B")),
+    e.ServiceConfigured(SERVICE),
 )
 MESSAGES: tuple[c.PartitionMessage, ...] = (
     MESSAGE,

@@ -72,8 +72,8 @@ def _keep(d: Decision, invocation: Invocation, status: Status, result: Result) -
         scheduled_at=status.scheduled_at,
         running_at=status.running_at,
         workflow=workflow,
-        deployment=status.deployment,
-        protocol_version=status.protocol_version,
+        deployment=status.deployment if status.pinned else "",
+        protocol_version=status.protocol_version if status.pinned else 0,
     )
     total = (d.tables.counters.get(RETAINED_BYTES) or 0) + size
     d.emit(InvocationCompleted(invocation.id, completion, total))

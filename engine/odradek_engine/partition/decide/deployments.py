@@ -109,9 +109,9 @@ def _replaced(d: Decision, deployment: Deployment) -> Iterator[RegisteredService
 
 
 def _stays(d: Decision, known: RegisteredService, manifest: ServiceManifest, deployment: Deployment) -> bool:
-    if known.deployment == deployment.id:
-        return known.manifest == manifest
     before = d.tables.deployments.get(deployment.id.encode())
+    if known.deployment == deployment.id:  # as it was registered: its settings may have been changed since
+        return before is not None and manifest in before.services
     other = d.tables.deployments.get(known.deployment.encode())
     unchanged = before is not None and before.services == deployment.services
     return unchanged and other is not None and not other.in_process
