@@ -138,12 +138,12 @@ def test_where_the_node_is_met() -> None:
 
 
 NODE = """
-import http.server, json, pathlib, sys, threading, time
-from odradek_engine.cli.supervisor import leave_with_parent
+import http.server, json, pathlib, signal, sys, threading, time
+from odradek_engine.cli.parent_watch import leave_with_parent
 
 folder, ingress_port, admin_port, _, pipe = sys.argv[1:]
 folder = pathlib.Path(folder)
-leave_with_parent(int(pipe))
+leave_with_parent(int(pipe), signal.SIGTERM)
 with (folder / "starts").open("a") as starts:
     starts.write("start\\n")
 if "crash" in (folder / "app.py").read_text():

@@ -21,11 +21,14 @@ PROBES_MAX: Final = 3
 """A connection whose other end answers none of the probes is closed."""
 
 
-def serve_endpoint(application: Application, listener: socket.socket) -> None:
-    """Takes requests at a listening socket, which it closes at the end. SIGTERM and SIGINT stop it in good order."""
+def serve_endpoint(application: Application, listener: socket.socket, *, announced: bool) -> None:
+    """Takes requests at a listening socket, which it closes at the end. SIGTERM and SIGINT stop it in good order.
+
+    `announced`: says where it is.
+    """
     _notice_dead_engines(listener)
     with listener, asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_serve(application, listener))
+        runner.run(_serve(application, listener, announced=announced))
 
 
 def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
@@ -64,7 +67,7 @@ def _notice_dead_engines(listener: socket.socket) -> None:
             listener.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
-async def _serve(application: Application, listener: socket.socket) -> None:
+async def _serve(application: Application, listener: socket.socket, *, announced: bool) -> None:
     server = Server(application, _server_config(listener))
     loop = asyncio.get_running_loop()
 
@@ -76,7 +79,8 @@ async def _serve(application: Application, listener: socket.socket) -> None:
         loop.add_signal_handler(number, stop)
     serving = loop.create_task(server.serve())
     await server.wait_started()
-    click.echo(_banner(application, listener))
+    if announced:
+        click.echo(_banner(application, listener))
     await serving
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -84,20 +85,21 @@ def dev(
     odradek dev app.py --ingress-port 8081 --admin-port 9071 --node-port 5123 --base-dir /tmp/two
     """
     from odradek_engine.cli.banner import ReadinessWatch
-    from odradek_engine.cli.supervisor import Supervisor, leave_with_parent, refuse_taken_ports
+    from odradek_engine.cli.parent_watch import leave_with_parent
+    from odradek_engine.cli.supervisor import Supervisor, refuse_taken_ports
 
     env = os.environ if config_file else DEVELOPMENT_DEFAULTS | dict(os.environ)
     config = _load(config_file, env, flags)
     check_applications(app_files)
     if parent_pipe is not None:
-        leave_with_parent(parent_pipe)
+        leave_with_parent(parent_pipe, signal.SIGTERM)
     else:
         refuse_taken_ports(config)
     with data_directory(config.base_dir, fresh=fresh):
         if no_reload:
             if parent_pipe is None:
                 ReadinessWatch(config).start()
-            context.exit(node_runner()(config, app_files))
+            context.exit(node_runner()(config, app_files, False))
     options = _as_arguments(config_file, flags)
     command = [sys.executable, "-m", "odradek", "dev", *map(str, app_files), "--no-reload", *options]
     folders = sorted({path.absolute().parent for path in app_files})
@@ -113,6 +115,9 @@ def dev(
     metavar="APP_FILE",
     help="Serve the handlers of this file in the node's process; may be given several times.",
 )
+@click.option(
+    "--isolated", is_flag=True, help="Run each APP_FILE in a child process, which is started again when it ends."
+)
 @click.option("--dump-config", "dump_wanted", is_flag=True, help="Print the resulting configuration and exit.")
 @_setting_options
 @click.pass_context
@@ -120,6 +125,7 @@ def server(
     context: click.Context,
     /,
     app_files: tuple[Path, ...],
+    isolated: bool,
     dump_wanted: bool,
     config_file: Path | None,
     **flags: object,
@@ -131,6 +137,7 @@ def server(
     \b
     odradek server --config-file restate.toml
     odradek server --config-file restate.toml --app app.py
+    odradek server --app app.py --isolated
     odradek server --brokers kafka-1:9092,kafka-2:9092 --dump-config
     """
     from odradek_engine.config import dump_config
@@ -141,7 +148,7 @@ def server(
         return
     check_applications(app_files)
     with data_directory(config.base_dir):
-        context.exit(node_runner()(config, app_files))
+        context.exit(node_runner()(config, app_files, isolated))
 
 
 def _load(config_file: Path | None, env: Mapping[str, str], flags: Mapping[str, object]) -> Config:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import signal
 from pathlib import Path
+from socket import socket
 from typing import Final
 
 import click
 
 from odradek_engine.cli.applications import check_applications
+from odradek_engine.cli.parent_watch import leave_with_parent
 
 DEFAULT_BIND: Final = "127.0.0.1:9080"
 
@@ -31,7 +34,9 @@ class Address(click.ParamType):
 @click.command()
 @click.argument("app_file", type=click.Path(path_type=Path), metavar="APP_FILE")
 @click.option("--bind", type=Address(), default=DEFAULT_BIND, show_default=True, help="Listen on this address.")
-def serve(app_file: Path, bind: tuple[str, int]) -> None:
+@click.option("--listener", type=int, hidden=True)
+@click.option("--parent-pipe", type=int, hidden=True)
+def serve(app_file: Path, bind: tuple[str, int], listener: int | None, parent_pipe: int | None) -> None:
     """Serve your handlers to engines in other processes.
 
     An engine reaches them once the address is registered with it. SIGTERM and Ctrl-C stop it in good order: what only
@@ -46,10 +51,13 @@ def serve(app_file: Path, bind: tuple[str, int]) -> None:
     from odradek_engine.listening import CannotListen, listen
 
     check_applications([app_file])
+    if parent_pipe is not None:
+        leave_with_parent(parent_pipe, signal.SIGKILL)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
         application = load_application(app_file)
-        listener = listen("the endpoint", "--bind", *bind)
+        inherited = None if listener is None else socket(fileno=listener)
+        listening = inherited or listen("the endpoint", "--bind", *bind)
     except (BadApplication, CannotListen) as error:
         raise click.ClickException(str(error)) from None
-    serve_endpoint(application, listener)
+    serve_endpoint(application, listening, announced=inherited is None)

@@ -1,7 +1,6 @@
 """`odradek dev` with code reload: a parent that starts the node as a child, and anew whenever the code changes.
 
-The child holds the read end of a pipe whose write end only the parent has: when the parent dies, however it dies, the
-child sees the end of the pipe and leaves. Data stays where it is between two children.
+The child leaves when the parent dies, however it dies. Data stays where it is between two children.
 """
 
 from __future__ import annotations
@@ -25,17 +24,6 @@ if TYPE_CHECKING:
 CHILD_CHECK_MS: Final = 100
 LEAVE_GRACE_S: Final = 5.0
 """Given on top of the shutdown timeout before a child that does not leave is killed."""
-
-
-def leave_with_parent(pipe: int) -> None:
-    """Tells this process to stop once the other end of `pipe` is gone."""
-
-    def wait() -> None:
-        while os.read(pipe, 1):
-            pass
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=wait, name="parent-watch", daemon=True).start()
 
 
 def refuse_taken_ports(config: Config) -> None:

@@ -1,48 +1,61 @@
-"""Applications that run inside the node, found again by service."""
+"""Applications that belong to the node, in its process or in a child of it, found again by service."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from odradek.discovery import SOFTWARE
 from odradek.endpoint import Application
-from odradek.protocol.attempt import Endpoint, HandlerEnvironment
+from odradek.protocol.attempt import HandlerEnvironment
 from odradek.protocol.ids import format_resource_id
+from odradek.protocol.manifest import EndpointManifest
 from odradek_engine.admin.manifest_rules import BadManifest, check_manifest
 from odradek_engine.application_file import BadApplication
+from odradek_engine.invoker.port import HandlerHost
 from odradek_engine.model.registry import Deployment
+
+
+class Hosted(NamedTuple):
+    """An application, by who runs its handlers and what it says of itself."""
+
+    host: HandlerHost
+    manifest: EndpointManifest
+
+
+def hosted_here(application: Application, environment: HandlerEnvironment) -> Hosted:
+    """An application in the node's process."""
+    return Hosted(application.bind(environment), application.manifest())
 
 
 class Applications:
     """The applications of a node."""
 
-    def __init__(self, applications: Sequence[Application], environment: HandlerEnvironment) -> None:
-        self._applications = applications
-        self._endpoints: dict[str, Endpoint] = {}
+    def __init__(self, applications: Sequence[Hosted]) -> None:
+        self._manifests = [application.manifest for application in applications]
+        self._hosts: dict[str, HandlerHost] = {}
         for application in applications:
-            endpoint = application.bind(environment)
-            for name in application.services:
-                if name in self._endpoints:
-                    raise BadApplication(f"two applications have a service named {name}")
-                self._endpoints[name] = endpoint
+            for service in application.manifest.services:
+                if service.name in self._hosts:
+                    raise BadApplication(f"two applications have a service named {service.name}")
+                self._hosts[service.name] = application.host
 
-    def endpoint_of(self, service: str) -> Endpoint | None:
+    def host_of(self, service: str) -> HandlerHost | None:
         """Who runs a service's handlers here."""
-        return self._endpoints.get(service)
+        return self._hosts.get(service)
 
     def deployments(self, now: int) -> list[Deployment]:
         """One deployment for each application; the id follows from the names of its services."""
-        return [_deployment(application, now) for application in self._applications]
+        return [_deployment(manifest, now) for manifest in self._manifests]
 
 
-def _deployment(application: Application, now: int) -> Deployment:
-    manifest = application.manifest()
+def _deployment(manifest: EndpointManifest, now: int) -> Deployment:
     try:
         check_manifest(manifest)
     except BadManifest as error:
         raise BadApplication(str(error)) from None
-    names = "\0".join(sorted(application.services))
+    names = "\0".join(sorted(service.name for service in manifest.services))
     return Deployment(
         id=format_resource_id("dp", hashlib.sha256(names.encode()).digest()[:16]),
         created_at=now,

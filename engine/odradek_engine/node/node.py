@@ -22,7 +22,7 @@ from odradek_engine.model.effects import StartAttempt
 from odradek_engine.model.outcomes import AnyOutcome, Refused
 from odradek_engine.model.registry import Schema
 from odradek_engine.model.rows import KafkaCluster, Subscription
-from odradek_engine.node.applications import Applications
+from odradek_engine.node.applications import Applications, Hosted, hosted_here
 from odradek_engine.node.connections import remote_deployments
 from odradek_engine.node.host import Host
 from odradek_engine.node.identity import Identity
@@ -70,6 +70,7 @@ class Node:
         applications: Sequence[Application],
         host: Host,
         on_failure: Callable[[Exception], None],
+        isolated: Sequence[Hosted] = (),
     ) -> None:
         self.config = config
         self.clock = host.clock
@@ -77,7 +78,7 @@ class Node:
         self.partitions = 0
         self.log: Log
         self._host = host
-        self._applications = Applications(applications, host.environment)
+        self._applications = Applications([*(hosted_here(each, host.environment) for each in applications), *isolated])
         self._on_failure = on_failure
         self._schema = EMPTY
         now = self.clock.now_ms()
@@ -211,7 +212,7 @@ class Node:
     def _host_of(self, effect: StartAttempt) -> HandlerHost | None:
         """Who runs an attempt."""
         if not effect.deployment:
-            return self._applications.endpoint_of(effect.invocation.target.service)
+            return self._applications.host_of(effect.invocation.target.service)
         deployment = self._schema.deployments.get(effect.deployment)
         return None if deployment is None else self.deployments.host(deployment, effect.protocol_version)
 

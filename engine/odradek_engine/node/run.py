@@ -20,6 +20,7 @@ from odradek_engine.log.port import LogError
 from odradek_engine.log_output import BadLogFilter, set_up_logging
 from odradek_engine.node.doors import Doors
 from odradek_engine.node.identity import WrongDirectory
+from odradek_engine.node.isolated import IsolatedApplication
 from odradek_engine.node.node import Node
 from odradek_engine.node.system import SystemHost
 from odradek_engine.node.watchdog import Watchdog
@@ -46,15 +47,16 @@ class CannotRun(Exception):
     """The node cannot start or go on. The text says why and what to do."""
 
 
-def run(config: Config, applications: Sequence[Path]) -> int:
+def run(config: Config, applications: Sequence[Path], *, isolated: bool = False) -> int:
     """Runs a node on the calling thread; its exit code. SIGTERM and SIGINT stop it in good order.
 
+    With `isolated` each application runs in a child process of its own.
     Raises `CannotRun` with one line for people where the node cannot start or go on.
     """
     try:
         set_up_logging(config)
-        loaded = [load_application(path) for path in applications]
-        return _new_loop_runner().run(_serve(config, loaded))
+        loaded = [] if isolated else [load_application(path) for path in applications]
+        return _new_loop_runner().run(_serve(config, loaded, applications if isolated else ()))
     except _SAID_IN_ONE_LINE as error:
         raise CannotRun(str(error)) from error
 
@@ -78,7 +80,7 @@ def _spare_the_collector() -> None:
     gc.set_threshold(100_000, 50, 100)
 
 
-async def _serve(config: Config, applications: Sequence[Application]) -> int:
+async def _serve(config: Config, applications: Sequence[Application], isolated: Sequence[Path]) -> int:
     loop = asyncio.get_running_loop()
     stopped: asyncio.Future[Exception | None] = loop.create_future()
 
@@ -90,7 +92,13 @@ async def _serve(config: Config, applications: Sequence[Application]) -> int:
         loop.add_signal_handler(number, stop)
     async with contextlib.AsyncExitStack() as closing:
         watchdog = Watchdog()
-        node = Node(config, applications, SystemHost(config), stop)
+        host = SystemHost(config)
+        children = []
+        for path in isolated:
+            child = IsolatedApplication(path, config, host.clock)
+            closing.push_async_callback(child.stop)
+            children.append(await child.start())
+        node = Node(config, applications, host, stop, children)
         closing.push_async_callback(node.stop)
         await node.start()
         doors = Doors(node)

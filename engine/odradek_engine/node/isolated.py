@@ -1,0 +1,160 @@
+"""An application in a child process of the node, spoken to like a deployment elsewhere, and started again when it ends.
+
+Code there that blocks or crashes stops neither the node's loop nor other applications. The child serves on a socket
+that the node has made and keeps: requests between two lives of the child wait in it. A child that does not answer for
+as long as a deployment's connection may be silent is killed, and one whose node is gone ends by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+from socket import socket
+from typing import Final
+
+from odradek.protocol.codec import CODECS, MAX_VERSION
+from odradek.protocol.manifest import EndpointManifest
+from odradek_engine.application_file import BadApplication
+from odradek_engine.config import Config
+from odradek_engine.gateway import Clock
+from odradek_engine.invoker.remote.address import parse_address
+from odradek_engine.invoker.remote.attempt import Terms
+from odradek_engine.invoker.remote.deployments import ENVELOPE_BYTES, request_headers
+from odradek_engine.invoker.remote.discovery import DiscoveryFailed, discover
+from odradek_engine.invoker.remote.endpoint import RemoteEndpoint
+from odradek_engine.listening import listen
+from odradek_engine.node.applications import Hosted
+from odradek_engine.node.connections import connector
+
+_log = logging.getLogger(__name__)
+
+START_SECONDS_MAX: Final = 60.0
+"""A child that has not answered by then is killed."""
+STOP_SECONDS_MAX: Final = 15.0
+"""A child that is told to stop has so long."""
+FIRST_PAUSE_SECONDS: Final = 0.2
+PAUSE_SECONDS_MAX: Final = 10.0
+"""Before a child starts again; each time twice as long, until one has lived for a while."""
+STEADY_SECONDS: Final = 30.0
+
+
+class IsolatedApplication:
+    """Start it, and stop it, once."""
+
+    def __init__(self, path: Path, config: Config, clock: Clock) -> None:
+        self._path = path
+        self._listener: socket = listen("an isolated application", "--isolated", "127.0.0.1", 0)
+        self._address = parse_address(f"http://127.0.0.1:{self._listener.getsockname()[1]}")
+        self._pool = connector(config).pool(self._address, http1=False)
+        body_bytes_max = config.worker.invoker.message_size_limit_bytes + ENVELOPE_BYTES
+        terms = Terms(CODECS[MAX_VERSION], str(path), True, body_bytes_max, clock.now_ms)
+        self._host = RemoteEndpoint(terms, self._pool, request_headers(config.cluster_name, {}))
+        self._check_seconds = config.worker.invoker.http2_keep_alive_interval_ms / 1000
+        self._answer_seconds = config.worker.invoker.http2_keep_alive_timeout_ms / 1000
+        self._pipe, self._own_end = os.pipe()
+        self._child: asyncio.subprocess.Process | None = None
+        self._watching: asyncio.Task[None] | None = None
+
+    async def start(self) -> Hosted:
+        """Starts the child and waits until it answers. Raises `BadApplication`."""
+        child = await self._spawn()
+        asking = asyncio.create_task(self._ask(START_SECONDS_MAX))
+        ending = asyncio.create_task(child.wait())
+        try:
+            await asyncio.wait((asking, ending), return_when=asyncio.FIRST_COMPLETED)
+            manifest = asking.result() if asking.done() else None
+        finally:
+            asking.cancel()
+            ending.cancel()
+        if manifest is None:
+            why = _how_it_ended(child.returncode) if child.returncode is not None else "does not answer"
+            raise BadApplication(f"{self._path} cannot be served: its process {why}, see above for what it said")
+        self._watching = asyncio.create_task(self._watch(child))
+        return Hosted(self._host, manifest)
+
+    async def stop(self) -> None:
+        """Ends the child, and all that was made for it."""
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
+        await self._pool.close()
+        if self._child is not None and self._child.returncode is None:
+            await self._end(self._child)
+        self._listener.close()
+        os.close(self._pipe)
+        os.close(self._own_end)
+
+    async def _spawn(self) -> asyncio.subprocess.Process:
+        """A session of its own: what a terminal tells the node, the node tells the child."""
+        descriptors = (self._listener.fileno(), self._pipe)
+        command = ("-m", "odradek", "serve", str(self._path), "--listener", *map(str, descriptors[:1]))
+        self._child = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *command,
+            "--parent-pipe",
+            str(self._pipe),
+            stdin=asyncio.subprocess.DEVNULL,
+            pass_fds=descriptors,
+            start_new_session=True,
+        )
+        return self._child
+
+    async def _end(self, child: asyncio.subprocess.Process) -> None:
+        child.terminate()
+        try:
+            async with asyncio.timeout(STOP_SECONDS_MAX):
+                await child.wait()
+        except TimeoutError:
+            child.kill()
+            await child.wait()
+
+    async def _watch(self, child: asyncio.subprocess.Process) -> None:
+        """Starts the child again whenever it ends."""
+        loop = asyncio.get_running_loop()
+        pause = FIRST_PAUSE_SECONDS
+        answered = True
+        while True:
+            began = loop.time()
+            await self._see_end(child, answered=answered)
+            if loop.time() - began >= STEADY_SECONDS:
+                pause = FIRST_PAUSE_SECONDS
+            how = _how_it_ended(child.returncode)
+            _log.error("the process of the application %s %s: it starts again in %g s", self._path, how, pause)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, PAUSE_SECONDS_MAX)
+            child = await self._spawn()
+            answered = False
+
+    async def _see_end(self, child: asyncio.subprocess.Process, *, answered: bool) -> None:
+        """Returns once the child has ended; kills it when it does not answer."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._check_seconds):
+                    await child.wait()
+                    return
+            patience = self._answer_seconds if answered else START_SECONDS_MAX
+            if await self._ask(patience) is None and child.returncode is None:
+                _log.error("the process of the application %s did not answer for %g s", self._path, patience)
+                child.kill()
+            answered = True
+
+    async def _ask(self, seconds: float) -> EndpointManifest | None:
+        """What the child serves; None if it does not say so in time."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while True:
+                    with contextlib.suppress(DiscoveryFailed):
+                        return (await discover(self._pool, self._address, {})).manifest
+                    await asyncio.sleep(FIRST_PAUSE_SECONDS)
+        return None
+
+
+def _how_it_ended(code: int | None) -> str:
+    if code is not None and code < 0:
+        return f"was ended by {signal.Signals(-code).name}"
+    return f"ended with exit code {code}"
