@@ -61,6 +61,8 @@ HANDLERS = (
     handler("Greeter", "forever", TargetKind.SERVICE, RetryPolicy(100, 2.0, 1_000, None, OnMaxAttempts.KILL)),
     handler("Counter", "add", TargetKind.OBJECT_EXCLUSIVE),
     handler("Counter", "get", TargetKind.OBJECT_SHARED),
+    handler("Flow", "run", TargetKind.WORKFLOW_RUN),
+    handler("Flow", "tell", TargetKind.WORKFLOW_SHARED),
     handler("Counter", "lazy", TargetKind.OBJECT_EXCLUSIVE, lazy_state=True),
 )
 
@@ -261,3 +263,11 @@ def add(key: str = "a") -> Target:
 
 def get(key: str = "a") -> Target:
     return Target(TargetKind.OBJECT_SHARED, "Counter", "get", key)
+
+
+def flow(key: str = "f") -> Target:
+    return Target(TargetKind.WORKFLOW_RUN, "Flow", "run", key)
+
+
+def tell(key: str = "f") -> Target:
+    return Target(TargetKind.WORKFLOW_SHARED, "Flow", "tell", key)

@@ -15,6 +15,8 @@ from odradek_engine.model.rows import Invocation, Result
 from odradek_engine.model.target import TargetKind
 
 CANCELED = Result(failure=m.Failure(409, "canceled"))
+SECOND_RUN = Result(failure=m.Failure(409, "the workflow method was already invoked"))
+SECOND_ANSWER = m.Failure(409, "promise was already completed")
 KILLED = Result(failure=m.Failure(409, "killed"))
 
 
@@ -40,6 +42,11 @@ class Life:
         return self.is_.target.key if self.is_.target.kind is TargetKind.OBJECT_EXCLUSIVE else None
 
     @property
+    def writes(self) -> str | None:
+        """Whose state it may change."""
+        return self.is_.target.key if self.is_.target.writes_state else None
+
+    @property
     def live(self) -> bool:
         return self.phase == "invoked" and not self.backing_off
 
@@ -52,11 +59,16 @@ class ReferenceModel:
         self.results: dict[bytes, Result] = {}
         self.journals: dict[bytes, list[object]] = {}
         """Of finished ones that are kept."""
+        self.runs: dict[bytes, str] = {}
+        """Runs of workflows there ever were, and their keys."""
         self.queues: dict[str, list[bytes]] = {}
         """Object -> who has it, and who waits for it in order."""
         self.state: dict[str, dict[bytes, bytes]] = {}
         self.sleeps: set[tuple[int, bytes, int]] = set()
         self.starts: set[tuple[int, bytes]] = set()
+        self.promises: dict[tuple[str, str], Result] = {}
+        """Completed ones, by key and name."""
+        self.awaiting: dict[tuple[str, str], list[tuple[bytes, int]]] = {}
         self.answered: dict[int, Result] = {}
         self._then: deque[Callable[[], None]] = deque()
 
@@ -104,8 +116,9 @@ class ReferenceModel:
             self._start(life)
 
     def purge(self, invocation: bytes) -> None:
-        self.results.pop(invocation, None)
-        self.journals.pop(invocation, None)
+        if self.results.pop(invocation, None) is not None:
+            self.journals.pop(invocation)
+            self._forget_workflow(self.runs.get(invocation))
 
     # --- what a live handler does ---
 
@@ -116,11 +129,11 @@ class ReferenceModel:
 
     def set_state(self, invocation: bytes, command: m.SetStateCommand) -> None:
         life = self.lives[invocation]
-        if life.place is None:
+        if life.writes is None:
             self.fail(invocation)
         else:
             self.append(invocation, command)
-            self.state.setdefault(life.place, {})[command.key] = command.value
+            self.state.setdefault(life.writes, {})[command.key] = command.value
 
     def call(
         self, invocation: bytes, command: m.CallCommand | m.OneWayCallCommand, child: Invocation, now: int
@@ -130,6 +143,40 @@ class ReferenceModel:
         self.lives[invocation].children.append(child.id)
         self._then.append(lambda: self._invoke(child, m.InputCommand((), command.parameter), now, None))
         self._finish_command()
+
+    def get_promise(self, invocation: bytes, command: m.GetPromiseCommand) -> None:
+        promise = self._promise(invocation, command)
+        if promise in self.promises:
+            result, number = self.promises[promise], command.result_completion_id
+            self.append(invocation, m.GetPromiseCompletion(number, result.value, result.failure))
+        elif promise is not None:
+            self.awaiting.setdefault(promise, []).append((invocation, command.result_completion_id))
+
+    def peek_promise(self, invocation: bytes, command: m.PeekPromiseCommand) -> None:
+        promise = self._promise(invocation, command)
+        if promise is not None:
+            result = self.promises.get(promise, Result())
+            number = command.result_completion_id
+            self.append(invocation, m.PeekPromiseCompletion(number, result.value, result.failure))
+
+    def complete_promise(self, invocation: bytes, command: m.CompletePromiseCommand) -> None:
+        promise = self._promise(invocation, command)
+        if promise in self.promises:
+            self.append(invocation, m.CompletePromiseCompletion(command.result_completion_id, SECOND_ANSWER))
+        elif promise is not None:
+            self.append(invocation, m.CompletePromiseCompletion(command.result_completion_id))
+            self.promises[promise] = Result(command.value, command.failure)
+            for waiter, number in sorted(self.awaiting.pop(promise, [])):
+                self._notify(waiter, ("done", number), m.GetPromiseCompletion(number, command.value, command.failure))
+
+    def _promise(self, invocation: bytes, command: m.PromiseCommand) -> tuple[str, str] | None:
+        """None, and the attempt fails: only workflows have promises."""
+        target = self.lives[invocation].is_.target
+        if not target.of_workflow:
+            self.fail(invocation)
+            return None
+        self.append(invocation, command)
+        return target.key, command.key
 
     def sleep(self, invocation: bytes, command: m.SleepCommand) -> None:
         self.append(invocation, command)
@@ -174,6 +221,9 @@ class ReferenceModel:
 
     def _invoke(self, invocation: Invocation, entry: m.InputCommand, now: int, waiter: int | None) -> None:
         caller = invocation.caller
+        if invocation.id in self.runs and (invocation.id in self.lives or invocation.id in self.results):
+            self._refuse_second_run(invocation, waiter)
+            return
         if invocation.id in self.results:
             if caller is not None:
                 self._answer(caller.invocation, caller.completion_id, self.results[invocation.id])
@@ -183,6 +233,8 @@ class ReferenceModel:
         fresh = invocation.id not in self.lives
         if fresh:
             self.lives[invocation.id] = Life(invocation, "scheduled", [entry])
+            if invocation.target.kind is TargetKind.WORKFLOW_RUN:
+                self.runs[invocation.id] = invocation.target.key
         life = self.lives[invocation.id]
         if caller is not None:
             life.callers.append((caller.invocation, caller.completion_id))
@@ -192,6 +244,12 @@ class ReferenceModel:
             self.starts.add((invocation.execution_time, invocation.id))
         elif fresh:
             self._admit(life)
+
+    def _refuse_second_run(self, invocation: Invocation, waiter: int | None) -> None:
+        if invocation.caller is not None:
+            self._answer(invocation.caller.invocation, invocation.caller.completion_id, SECOND_RUN)
+        if waiter is not None:
+            self.answered[waiter] = SECOND_RUN
 
     def _admit(self, life: Life) -> None:
         if life.place is not None:
@@ -235,15 +293,24 @@ class ReferenceModel:
         self._end(life, result)
 
     def _complete(self, life: Life, result: Result) -> None:
-        kept = life.is_.completion_retention if life.is_.idempotency_key else life.is_.journal_retention
-        if kept:
+        named = life.is_.idempotency_key is not None or life.is_.id in self.runs
+        if life.is_.completion_retention if named else life.is_.journal_retention:
             self.results[life.is_.id] = result
             self.journals[life.is_.id] = life.journal
+        else:
+            self._forget_workflow(self.runs.get(life.is_.id))
         self._end(life, result)
+
+    def _forget_workflow(self, key: str | None) -> None:
+        if key is not None:
+            self.state.pop(key, None)
+            self.promises = {promise: result for promise, result in self.promises.items() if promise[0] != key}
 
     def _end(self, life: Life, result: Result) -> None:
         del self.lives[life.is_.id]
         self.sleeps = {one for one in self.sleeps if one[1] != life.is_.id}
+        for promise, waiters in list(self.awaiting.items()):
+            self.awaiting[promise] = [waiter for waiter in waiters if waiter[0] != life.is_.id]
         for caller, completion in life.callers:
             self._answer(caller, completion, result)
         self.answered.update(dict.fromkeys(life.waiters, result))

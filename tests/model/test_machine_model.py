@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from reference_model import Life, ReferenceModel
 
-from machine_world import DAY, INPUT, World, add, get, service
+from machine_world import DAY, INPUT, World, add, flow, get, service, tell
 from odradek.protocol import messages as m
 from odradek.protocol.ids import parse_invocation_id
 from odradek_engine.model import commands as c
@@ -21,8 +21,17 @@ from odradek_engine.partition import keys
 
 PICK = st.integers(0, 10_000)
 OBJECTS = st.sampled_from(["a", "b"])
-TARGETS = st.one_of(st.just(service()), st.just(add("a")), st.builds(add, OBJECTS), st.builds(get, OBJECTS))
+TARGETS = st.one_of(
+    st.just(service()),
+    st.just(add("a")),
+    st.builds(add, OBJECTS),
+    st.builds(get, OBJECTS),
+    st.just(flow()),
+    st.just(tell()),
+)
 IDEMPOTENCY = st.sampled_from([None, "k"])
+PROMISE_STEPS = ("get_promise", "get_promise", "peek_promise", "complete_promise")
+STEPS = ("run", "set_state", "sleep", "get_promise")
 CALL_DELAYS = st.sampled_from([None, None, None, 0, 5])
 PHASES = {
     Phase.SCHEDULED: "scheduled",
@@ -66,6 +75,9 @@ class MachineAgainstModel(RuleBasedStateMachine):
     def live(self) -> list[bytes]:
         return [raw for raw, life in self.model.lives.items() if life.live]
 
+    def live_workflows(self) -> list[bytes]:
+        return [raw for raw in self.live() if self.model.lives[raw].is_.target.of_workflow]
+
     def life(self, pick: int) -> tuple[bytes, Life]:
         raw = self.one_of(self.live(), pick)
         return raw, self.model.lives[raw]
@@ -85,6 +97,7 @@ class MachineAgainstModel(RuleBasedStateMachine):
     )
     def invoke(self, to: Any, key: str | None, delay: int, kept: int, wait: bool) -> None:
         at = self.world.now + delay if delay else 0
+        key = None if to == flow() else key
         invocation = self.world.invocation(to, key=key, at=at, kept=kept, journal_kept=kept)
         if invocation.id not in self.known:
             self.known.append(invocation.id)
@@ -121,7 +134,7 @@ class MachineAgainstModel(RuleBasedStateMachine):
         self.decide(c.HandlerMessages(raw, self.model.lives[raw].attempt, messages))
 
     @precondition(lambda self: self.live())
-    @rule(pick=PICK, step=st.sampled_from(["run", "set_state", "sleep"]), number=st.integers(0, 1))
+    @rule(pick=PICK, step=st.sampled_from(STEPS), number=st.integers(0, 3))
     def step(self, pick: int, step: str, number: int) -> None:
         raw, life = self.life(pick)
         getattr(self, step)(raw, life, number)
@@ -135,6 +148,29 @@ class MachineAgainstModel(RuleBasedStateMachine):
         command = m.SetStateCommand(b"n", b"%d" % number)
         self.say(raw, command)
         self.model.set_state(raw, command)
+
+    @precondition(lambda self: self.live_workflows())
+    @rule(steps=st.lists(st.tuples(PICK, st.sampled_from(PROMISE_STEPS), st.integers(0, 3)), min_size=1, max_size=6))
+    def promises(self, steps: list[tuple[int, str, int]]) -> None:
+        for pick, step, number in steps:
+            raw = self.one_of(self.live_workflows(), pick)
+            getattr(self, step)(raw, self.model.lives[raw], number)
+
+    def get_promise(self, raw: bytes, life: Life, number: int) -> None:
+        command = m.GetPromiseCommand(f"p{number % 2}", self.next_completion(life))
+        self.say(raw, command)
+        self.model.get_promise(raw, command)
+
+    def peek_promise(self, raw: bytes, life: Life, number: int) -> None:
+        command = m.PeekPromiseCommand(f"p{number % 2}", self.next_completion(life))
+        self.say(raw, command)
+        self.model.peek_promise(raw, command)
+
+    def complete_promise(self, raw: bytes, life: Life, number: int) -> None:
+        value, failure = (b"yes", None) if number < 2 else (None, m.Failure(400, "no"))
+        command = m.CompletePromiseCommand(f"p{number % 2}", self.next_completion(life), value, failure)
+        self.say(raw, command)
+        self.model.complete_promise(raw, command)
 
     def sleep(self, raw: bytes, life: Life, number: int) -> None:
         command = m.SleepCommand(self.world.now + 3 + number, self.next_completion(life))
@@ -157,6 +193,7 @@ class MachineAgainstModel(RuleBasedStateMachine):
         else:
             command = m.OneWayCallCommand(*head, at, (), to.key, key, known_by)
         length = len(life.journal)
+        key = None if to == flow() else key
         self.say(raw, command)
         child_id = parse_invocation_id(self.world.journal(raw)[length + 1].invocation_id)  # type: ignore[union-attr]
         caller = Caller(raw, result_in) if delay is None else None
@@ -265,6 +302,21 @@ class MachineAgainstModel(RuleBasedStateMachine):
         retrying = {one.invocation for one in timers if one.kind is TimerKind.RETRY}
         assert (sleeps, starts) == (self.model.sleeps, self.model.starts)
         assert retrying == {raw for raw, life in self.model.lives.items() if life.backing_off}
+
+    @invariant()
+    def promises_are_the_model_s(self) -> None:
+        rows = self.world.rows()
+        promises = {
+            (keys.split_object_key(group)[1], name.decode()): promise.result
+            for group, name, promise in rows.get("promises", [])
+        }
+        waiters: dict[tuple[str, str], list[tuple[bytes, int]]] = {}
+        for group, _, waiter in rows.get("waiters", []):
+            _, key, name = keys.split_object_key(group)
+            waiters.setdefault((key, name[4:].decode()), []).append((waiter.invocation, waiter.completion_id))
+        awaited = {promise: sorted(who) for promise, who in self.model.awaiting.items() if who}
+        assert {promise: sorted(who) for promise, who in waiters.items()} == awaited
+        assert promises == {**dict.fromkeys(awaited), **self.model.promises}
 
     @invariant()
     def journals_only_grow(self) -> None:
