@@ -14,12 +14,12 @@ from odradek.discovery import describe_endpoint
 from odradek.driver.endpoint import InProcessEndpoint
 from odradek.entry_codec import JournalValueCodec, JournalValueCodecProvider
 from odradek.object import VirtualObject
-from odradek.protocol.attempt import Endpoint, HandlerEnvironment
 from odradek.protocol.manifest import EndpointManifest
 from odradek.service import Service
 from odradek.workflow import Workflow
 
 if TYPE_CHECKING:
+    from odradek.protocol.attempt import Endpoint, HandlerEnvironment
     from odradek.remote.asgi import Receive, Scope, Send
     from odradek.remote.door import Door
 

@@ -8,6 +8,7 @@ those that are listed.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import inspect
 from typing import Any
 
@@ -270,6 +271,28 @@ VirtualObject Workflow WorkflowContext WorkflowSharedContext app as_completed cr
 is_internal_exception logging select wait_completed
 """
 
+SUBMODULES = """
+asyncio: as_completed gather select wait_completed
+client: create_client
+client_types: HttpError RestateClient RestateClientSendHandle
+context: AttemptFinishedEvent Context DurablePromise KeyValueStore ObjectContext ObjectSharedContext Request
+    RestateDurableCallFuture RestateDurableFuture RestateDurableSleepFuture RunOptions SendHandle WorkflowContext
+    WorkflowSharedContext
+context_managers: contextvar
+endpoint: app
+entry_codec: JournalValueCodec JournalValueCodecProvider
+exceptions: RetryableError SdkInternalBaseException SdkInternalException SuspendedException TerminalError
+    is_internal_exception
+extensions: contextvar current_context
+handler: Handler HandlerIO ServiceTag handler_from_callable
+logging: RestateLoggingFilter getLogger
+object: VirtualObject
+retry_policy: InvocationRetryPolicy
+serde: BytesSerde DefaultSerde JsonSerde MsgspecJsonSerde PydanticJsonSerde Serde
+service: Service
+workflow: Workflow
+"""
+
 NO_SCOPES = "scopes and limit keys belong to flow control, which the engine does not have"
 NO_TUNNELS = "tunnels to a hosted server: an endpoint is reached by its address"
 OWN_KIT = "they run a server in a container: odradek.testing runs the engine itself, in memory"
@@ -285,6 +308,26 @@ MISSING = {
     "HarnessEnvironment": OWN_KIT,
 }
 """What that SDK has and this one has not, on purpose. Generic calls take a `scope`; the engine refuses it."""
+
+INTERNAL = "its own machinery, which has no promise to users"
+MISSING_IN_MODULES = {
+    "client.Client": "create_client makes it",
+    "client_types.RestateScopedClient": NO_SCOPES,
+    "context.ScopedContext": NO_SCOPES,
+    "endpoint.Endpoint": "app() takes all that it collects",
+    "_preview": "explicit recovery is a preview, and the engine always replays",
+    "aws_lambda": "an endpoint runs in a process of its own, or in the node",
+    "connection": NO_TUNNELS,
+    "discovery.compute_discovery": INTERNAL,
+    "ext": "agents of AI libraries: what they wrap is run as steps, with nothing between",
+    "harness": OWN_KIT,
+    "server": INTERNAL,
+    "server_context": INTERNAL,
+    "server_types": INTERNAL,
+    "types": OWN_KIT,
+    "vm.VMWrapper": INTERNAL,
+}
+"""The same of what is reached by a module's name."""
 
 MODULES = ("context", "exceptions", "extensions", "serde")
 MARKERS: dict[Any, str] = {
@@ -320,6 +363,22 @@ def test_signature(line: str) -> None:
 def test_name_is_exported(name: str) -> None:
     assert name in odradek.__all__
     assert hasattr(odradek, name)
+
+
+@pytest.mark.parametrize("line", SUBMODULES.strip().replace("\n    ", " ").splitlines())
+def test_names_are_where_programs_import_them_from(line: str) -> None:
+    module, _, names = line.partition(": ")
+    found = importlib.import_module(f"odradek.{module}")
+    assert [name for name in names.split() if not hasattr(found, name)] == []
+
+
+@pytest.mark.parametrize("path", MISSING_IN_MODULES)
+def test_what_is_missing_in_modules_is_missing(path: str) -> None:
+    module, _, name = path.partition(".")
+    if name:
+        assert not hasattr(importlib.import_module(f"odradek.{module}"), name)
+    else:
+        assert importlib.util.find_spec(f"odradek.{module}") is None
 
 
 def test_everything_exported_exists() -> None:
