@@ -17,6 +17,8 @@ from live_node import HttpNode
 from restate_server import installed_server, restate_server
 
 OUTSIDE_WORLD = "outside_world.py"
+SETTINGS = {"RESTATE_WORKER__INVOKER__INACTIVITY_TIMEOUT": "100ms"}
+"""Of both servers: what waits for longer is suspended, and replayed when it goes on."""
 
 
 @pytest.fixture
@@ -29,12 +31,12 @@ def assert_equal(tmp_path: Path) -> Callable[..., None]:
 
     def play(file_name: str, script: Script, **environment: str) -> None:
         with (
-            restate_server(binary, tmp_path / "restate", {}) as server,
+            restate_server(binary, tmp_path / "restate", SETTINGS) as server,
             official_sdk(file_name, tmp_path / "official", environment) as (endpoint, world),
         ):
             server.register(endpoint.url)
             official = played(script, Scene(HttpNode(server.ingress_url, server.admin_url), world))
-        with running_example(file_name, tmp_path / "ours", **environment) as (node, world):
+        with running_example(file_name, tmp_path / "ours", **SETTINGS, **environment) as (node, world):
             ours = played(script, Scene(node, world))
         difference = "\n".join(unified_diff(official, ours, "the official SDK", "Odradek", lineterm=""))
         assert not difference, difference

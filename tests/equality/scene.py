@@ -83,16 +83,27 @@ class Scene:
         self._until_none(("scheduled", *UNDER_WAY))
 
     def close(self) -> list[str]:
-        """Writes down what is left at the end: state, invocations with their journals, the diary. The transcript."""
+        """Writes down what is there at the end: state, services, invocations with journals, and the diary."""
         self.until_idle()
         for row in self._node.sql("SELECT service_name, service_key, key, value_utf8 FROM state ORDER BY 1, 2, 3"):
             self.transcript.add("state", row | {"value_utf8": _parsed(row["value_utf8"])})
+        self._add_services()
         self._add_invocations()
         done = [{name: value for name, value in entry.items() if name != "at"} for entry in self.world.entries()]
         for entry in sorted(done, key=json.dumps) if self.sorts_diary else done:
             self.transcript.add("done", entry)
         self._ingress.close()
         return self.transcript.lines
+
+    def _add_services(self) -> None:
+        """As they are registered, but for schemas: ours say more, of enums for instance."""
+        services = self._node.request("GET", f"{self._node.admin_url}/services").json()["services"]
+        for service in sorted(services, key=lambda each: str(each["name"])):
+            handlers = service.pop("handlers")
+            self.transcript.add("service", {name: value for name, value in service.items() if name != "deployment_id"})
+            for handler in sorted(handlers, key=lambda each: str(each["name"])):
+                known = {name: value for name, value in handler.items() if not name.endswith("_json_schema")}
+                self.transcript.add("  ", known)
 
     def _add_invocations(self) -> None:
         """In the order in which the script, or the journal of another invocation, names them first."""

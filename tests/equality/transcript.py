@@ -16,8 +16,8 @@ IDS = re.compile(
 )
 """What the servers, `ctx.uuid()` and the clock make anew each time, known by its form."""
 
-MOMENTS = ("milliseconds", "time")
-"""Not numbered: whether two things fall into the same millisecond is chance."""
+MOMENTS = ("milliseconds", "seconds", "time")
+"""Not numbered: whether two things fall into the same moment is chance."""
 
 
 class Transcript:
