@@ -12,6 +12,7 @@ from live_node import REPOSITORY, die_with_parent, wait_until
 
 SDKS = REPOSITORY / ".cache" / "sdks"
 """Where `make test-sdks` installs the SDKs, a folder for each language."""
+START_SECONDS_MAX = 60.0
 
 
 class EndpointProcess:
@@ -37,7 +38,7 @@ class EndpointProcess:
             self._process = subprocess.Popen(
                 self._command, cwd=self._code, env=environment, stdout=log, stderr=log, preexec_fn=die_with_parent
             )
-        wait_until(self._listens, "the endpoint listens")
+        wait_until(self._listens, "the endpoint listens", START_SECONDS_MAX)
 
     def said(self) -> str:
         """What it wrote to its log."""
@@ -63,11 +64,3 @@ def hypercorn_command(app: str, port: int) -> list[str]:
     """Serves `module:name` with the official Python SDK, in the process that is started."""
     hypercorn = str(SDKS / "python" / "bin" / "hypercorn")
     return [hypercorn, app, "--workers", "0", "--bind", f"127.0.0.1:{port}", "--error-logfile", "-"]
-
-
-def free_port() -> int:
-    """A port on which nothing listened a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -16,7 +16,6 @@ import json
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -27,6 +26,7 @@ from urllib.parse import quote
 
 import httpx
 
+from free_ports import free_ports
 from odradek_engine.ulid import RANDOM_BYTES, make_ulid
 
 T = TypeVar("T")
@@ -168,7 +168,7 @@ class LiveNode(HttpNode):
         self._environment = dict(environment)
         self._options = options
         self._process: subprocess.Popen[bytes] | None = None
-        self._ports: tuple[int, int, int] | None = None
+        self._ports: list[int] | None = None
 
     @property
     def process_id(self) -> int:
@@ -183,7 +183,7 @@ class LiveNode(HttpNode):
             self._start_once(self._ports)
             return
         for attempt in range(START_ATTEMPTS):
-            ports = free_ports()
+            ports = free_ports(3)
             try:
                 self._start_once(ports)
             except NodeDidNotStart as error:
@@ -270,7 +270,7 @@ class LiveNode(HttpNode):
 
     # The process
 
-    def _command(self, ports: tuple[int, int, int]) -> list[str]:
+    def _command(self, ports: list[int]) -> list[str]:
         command = [sys.executable, "-m", "odradek", "server", "--base-dir", str(self.data), "--bind-ip", "127.0.0.1"]
         for name, port in zip(("ingress", "admin", "node"), ports, strict=True):
             command += [f"--{name}-port", str(port)]
@@ -278,7 +278,7 @@ class LiveNode(HttpNode):
             command += ["--app", str(path)]
         return [*command, *self._options]
 
-    def _start_once(self, ports: tuple[int, int, int]) -> None:
+    def _start_once(self, ports: list[int]) -> None:
         self._ports = ports
         self.ingress_url, self.admin_url, self.node_url = (f"http://127.0.0.1:{port}" for port in ports)
         environment = {name: value for name, value in os.environ.items() if not name.startswith("RESTATE_")}
@@ -320,16 +320,6 @@ class LiveNode(HttpNode):
         except subprocess.TimeoutExpired:
             process.kill()
             return process.wait()
-
-
-def free_ports() -> tuple[int, int, int]:
-    """Three ports on which nothing listened a moment ago."""
-    with contextlib.ExitStack() as sockets:
-        listening = [sockets.enter_context(socket.socket()) for _ in range(3)]
-        for one in listening:
-            one.bind(("127.0.0.1", 0))
-        first, second, third = (int(one.getsockname()[1]) for one in listening)
-        return first, second, third
 
 
 def die_with_parent() -> None:

@@ -13,7 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
-from live_node import REPOSITORY, die_with_parent, free_ports, wait_until
+from free_ports import free_ports
+from live_node import REPOSITORY, die_with_parent, wait_until
 
 INSTALLED = REPOSITORY / ".cache" / "restate" / "node_modules" / "@restatedev"
 START_SECONDS_MAX = 60.0
@@ -107,7 +108,7 @@ class RestateServer:
 def restate_server(binary: Path, directory: Path, settings: dict[str, str]) -> Iterator[RestateServer]:
     """A running server; killed at the end."""
     directory.mkdir(parents=True, exist_ok=True)
-    node_port, ingress_port, admin_port = free_ports()
+    node_port, ingress_port, admin_port = free_ports(3)
     environment = os.environ | {
         "RESTATE_BASE_DIR": str(directory / "data"),
         "RESTATE_BIND_IP": "127.0.0.1",

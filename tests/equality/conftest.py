@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from scene import Scene, Script
 
-from endpoint_process import SDKS, EndpointProcess, free_port, hypercorn_command
+from endpoint_process import SDKS, EndpointProcess, hypercorn_command
 from example_node import EXAMPLES, OutsideWorld, running_example
+from free_ports import free_ports
 from live_node import HttpNode
 from restate_server import installed_server, restate_server
 
@@ -52,7 +53,7 @@ def official_sdk(
     copy_for_the_official_sdk(file_name, directory)
     world = OutsideWorld(directory)
     variables = {"OUTSIDE_WORLD": str(world.diary), **environment}
-    port = free_port()
+    (port,) = free_ports(1)
     command = hypercorn_command(f"{Path(file_name).stem}:app", port)
     endpoint = EndpointProcess(command, port, directory, code=directory, environment=variables)
     try:

@@ -26,8 +26,10 @@ class Language(NamedTuple):
     """What the SDK calls itself, before its version."""
     serve: Callable[[int], Command]
     """Starts the endpoint on a port of 127.0.0.1, in the folder of the sources."""
+    fetch: tuple[Command, ...] = ()
+    """Gets what it is built from; fails where the registry cannot be reached. Runs in its folder below `SDKS`."""
     build: tuple[Command, ...] = ()
-    """Makes all that `serve` needs, in the language's folder below `SDKS`; nothing where that is there anyhow."""
+    """Makes what `serve` needs, there; fails where the sources are wrong."""
     sources: tuple[str, ...] = ("**/*",)
     """Patterns of files, whose change asks for another build."""
     tools: tuple[str, ...] = ()
@@ -44,9 +46,9 @@ def _source(language: str, *path: str) -> str:
     return str(HERE.joinpath(language, *path))
 
 
-def _maven(language: str) -> Command:
+def _maven(language: str, *goals: str) -> Command:
     command = ["mvn", "--quiet", "--batch-mode", "--no-transfer-progress", "--file", _source(language, "pom.xml")]
-    return [*command, f"-Dinstalled={_installed(language)}", "clean", "compile"]
+    return [*command, f"-Dinstalled={_installed(language)}", *goals]
 
 
 def _serve_on_jvm(language: str, port: int) -> Command:
@@ -62,7 +64,7 @@ _ODRADEK = Language(
 _PYTHON = Language(
     software="restate-sdk-python/",
     serve=lambda port: hypercorn_command("app:app", port),
-    build=(
+    fetch=(
         [sys.executable, "-m", "venv", "."],
         [
             *("bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
@@ -74,7 +76,7 @@ _PYTHON = Language(
 _TYPESCRIPT = Language(
     software="restate-sdk-typescript/",
     serve=lambda port: ["node", "app.mjs"],
-    build=(
+    fetch=(
         ["cp", _source("typescript", "package.json"), _source("typescript", "package-lock.json"), "."],
         ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
     ),
@@ -85,30 +87,33 @@ _TYPESCRIPT = Language(
 _GO = Language(
     software="restate-sdk-go/",
     serve=lambda port: [_installed("go", "endpoint")],
+    fetch=(["go", "mod", "download", "-C", _source("go")],),
     build=(["go", "build", "-C", _source("go"), "-o", _installed("go", "endpoint"), "."],),
     tools=("go",),
     version_max=7,
 )
+_CARGO = ["--locked", "--manifest-path", _source("rust", "Cargo.toml")]
 _RUST = Language(
     software="restate-sdk-rust/",
     serve=lambda port: [_installed("rust", "target", "debug", "endpoint")],
-    build=(
-        [
-            *("cargo", "build", "--quiet", "--locked", "--target-dir", "target"),
-            *("--manifest-path", _source("rust", "Cargo.toml")),
-        ],
-    ),
+    fetch=(["cargo", "fetch", "--quiet", *_CARGO],),
+    build=(["cargo", "build", "--quiet", "--offline", "--target-dir", "target", *_CARGO],),
     tools=("cargo", "cc"),
     version_max=7,
 )
 _JAVA = Language(
     software="restate-sdk-java/",
     serve=partial(_serve_on_jvm, "java"),
-    build=(_maven("java"),),
+    fetch=(_maven("java", "dependency:resolve"),),
+    build=(_maven("java", "clean", "compile"),),
     tools=("java", "mvn"),
     version_max=6,
 )
-_KOTLIN = _JAVA._replace(serve=partial(_serve_on_jvm, "kotlin"), build=(_maven("kotlin"),))
+_KOTLIN = _JAVA._replace(
+    serve=partial(_serve_on_jvm, "kotlin"),
+    fetch=(_maven("kotlin", "dependency:resolve"),),
+    build=(_maven("kotlin", "clean", "compile"),),
+)
 
 LANGUAGES = {
     "odradek": _ODRADEK,
@@ -130,6 +135,6 @@ def missing_tools(sdk: str) -> str | None:
 def lacking(sdk: str) -> str | None:
     """Why an SDK's application cannot be run now; None: it can."""
     reason = missing_tools(sdk)
-    if reason is None and LANGUAGES[sdk].build and not (SDKS / sdk / STAMP).exists():
+    if reason is None and LANGUAGES[sdk].fetch and not (SDKS / sdk / STAMP).exists():
         return f"the {sdk} SDK is not built: run `make test-sdks`, which does it"
     return reason

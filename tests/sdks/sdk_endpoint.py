@@ -8,7 +8,8 @@ from pathlib import Path
 from languages import HERE, LANGUAGES
 from variants import Variant
 
-from endpoint_process import SDKS, EndpointProcess, free_port
+from endpoint_process import SDKS, EndpointProcess
+from free_ports import free_ports
 from live_node import PACKAGES
 
 
@@ -16,7 +17,7 @@ class SdkEndpoint(EndpointProcess):
     """What handlers record goes to the file `effects`, a line each."""
 
     def __init__(self, variant: Variant, directory: Path, identity_key: str = "") -> None:
-        port = free_port()
+        (port,) = free_ports(1)
         environment = application_settings(variant, directory) | {
             "IDENTITY_KEY": identity_key,
             "PORT": str(port),

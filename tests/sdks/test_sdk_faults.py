@@ -168,5 +168,5 @@ def test_an_endpoint_takes_requests_of_its_own_node_alone(variant: Variant, tmp_
     with served(variant, tmp_path / "signed", signed, public) as remote:
         assert remote.node.call("Greeter", "greet", "Ada") == "Hello Ada"
         assert remote.node.call("Counter", "a b/ü", "add", 1) == 1
-    with pytest.raises(Refused, match="META0013"), served(variant, tmp_path / "unsigned", {}, public):
+    with pytest.raises(Refused, match="META0003"), served(variant, tmp_path / "unsigned", {}, public):
         pass

@@ -12,6 +12,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
+from free_ports import free_ports
 from odradek_engine.cli.banner import node_endpoints
 from odradek_engine.cli.data_directory import MARKER_NAME, data_directory
 from odradek_engine.cli.root import root
@@ -181,14 +182,6 @@ sys.exit(Supervisor(config, command, [pathlib.Path(folder)]).run())
 """
 
 
-def free_ports(count: int) -> list[str]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [str(each.getsockname()[1]) for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
-
-
 def wait_until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + DEADLINE_S
     while not condition():
@@ -199,7 +192,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
 class Supervised:
     def __init__(self, folder: Path, code: str) -> None:
         self.folder = folder
-        self.ports = free_ports(2)
+        self.ports = [str(port) for port in free_ports(2)]
         self.log = folder / "log.txt"
         (folder / "node.txt").write_text(NODE)
         (folder / "app.py").write_text(code)
