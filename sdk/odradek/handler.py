@@ -127,8 +127,8 @@ class Handler(Generic[I, O]):
         except Exception as error:
             raise TerminalError(f"{self.target} got an invalid input: {error}", INVALID_INPUT) from error
 
-    def render(self, result: O) -> bytes:
-        """The bytes of a result; raises `ResultNotSerializable`."""
+    def render(self, result: O, where: str) -> bytes:
+        """The bytes of a result; raises `ResultNotSerializable`, which says `where`."""
         try:
             return self.handler_io.output_serde.serialize(result)
         except Exception as error:
@@ -136,7 +136,7 @@ class Handler(Generic[I, O]):
             if inspect.isawaitable(result):
                 advice = "the handler returned something that it should have awaited: write `return await ...`"
             raise ResultNotSerializable(
-                f"{self.target} returned a value of type {type(result).__qualname__}, which"
+                f"{where} returned a value of type {type(result).__qualname__}, which"
                 f" {type(self.handler_io.output_serde).__name__} cannot serialize ({error}); {advice}"
             ) from error
 

@@ -160,7 +160,7 @@ def test_failures_are_events_and_equal_ones_in_a_row_are_one(node: LiveNode) -> 
 def test_a_write_where_state_is_read_only_is_told(node: LiveNode) -> None:
     invocation = node.send("Counter", "misused", "write", None)
     row = wait_for_status(node, invocation, "backing-off")
-    assert "Counter/write: ctx.set in a shared handler" in row["last_failure"]
+    assert "Counter/write of key 'misused': ctx.set in a shared handler" in row["last_failure"]
     assert node.call("Counter", "misused", "add", 1) == 1
 
 

@@ -16,8 +16,11 @@ MAX_CACHED: Final = 4096
 _UNTYPED: Final[Serde[Any]] = DefaultSerde()
 
 
-def is_async(action: Any, name: str) -> bool:
-    """Whether calling the action gives a coroutine. Raises `HandlerMisuseError` for what cannot be called."""
+def is_async(action: Any, name: str, target: str) -> bool:
+    """Whether calling the action of this handler's run block gives a coroutine.
+
+    Raises `HandlerMisuseError` for what cannot be called.
+    """
     code = getattr(action, "__code__", None)
     if code is not None:
         return bool(code.co_flags & inspect.CO_COROUTINE)
@@ -26,10 +29,10 @@ def is_async(action: Any, name: str) -> bool:
     if inspect.iscoroutine(action):
         action.close()
         raise HandlerMisuseError(
-            f"run {name!r} was given a coroutine: pass the function itself, and its arguments behind the options,"
-            f" `ctx.run_typed({name!r}, function, RunOptions(), ...)`, so that a replay need not call it"
+            f"{target}: run {name!r} was given a coroutine: pass the function itself, and its arguments behind the"
+            f" options, `ctx.run_typed({name!r}, function, RunOptions(), ...)`, so that a replay need not call it"
         )
-    raise HandlerMisuseError(f"run {name!r} was given a {type(action).__qualname__}, which cannot be called")
+    raise HandlerMisuseError(f"{target}: run {name!r} was given a {type(action).__qualname__}, which cannot be called")
 
 
 _serdes: dict[Any, Serde[Any]] = {}

@@ -164,7 +164,7 @@ class Attempt:
                 result = await self._call_wrapped()
             else:
                 result = await self._call()
-            self._end(self.encode(handler.render(result)))
+            self._end(self.encode(handler.render(result, self.machine.target)))
         except TerminalError as error:
             self._end_with_failure(error)
         except asyncio.CancelledError as error:
@@ -210,7 +210,7 @@ class Attempt:
         for block in self._declared.values():
             if not block.awaited:
                 raise HandlerMisuseError(
-                    f"{self.handler.target} ended without awaiting run {block.name!r}, which therefore never ran:"
+                    f"{self.machine.target} ended without awaiting run {block.name!r}, which therefore never ran:"
                     " write `await ctx.run_typed(...)`, or pass it to odradek.gather"
                 )
         output.finish(self.machine, result)

@@ -16,6 +16,7 @@ from odradek.protocol.attempt import EngineSide, HandlerEnvironment, HandlerSide
 from odradek.protocol.messages import EngineMessage, Entry, Error, Start
 from odradek.vm import Machine
 
+SHOWN_KEY_LENGTH: Final = 100
 NOT_FOUND: Final = 404
 
 
@@ -62,10 +63,18 @@ class InProcessEndpoint:
         headers: Mapping[str, str] = NO_HEADERS,
     ) -> Attempt:
         """Opens an attempt that came with these headers. Raises `ValueError` like `start`."""
-        machine = Machine(handler.target, start, journal)
+        machine = Machine(_label(handler, start.key), start, journal)
         attempt = Attempt(handler, machine, engine, self._environment, self._surroundings, headers)
         attempt.codec_source = self._codec
         return attempt
+
+
+def _label(handler: Handler[Any, Any], key: str) -> str:
+    """Which handler this is, of which key: for messages to people."""
+    if handler.kind is None:
+        return handler.target
+    shown = key if len(key) <= SHOWN_KEY_LENGTH else f"{key[:SHOWN_KEY_LENGTH]}..."
+    return f"{handler.target} of key {shown!r}"
 
 
 class Refusal:

@@ -22,7 +22,7 @@ from odradek.driver.durable import (
     ValueFuture,
 )
 from odradek.driver.finished import FinishedEvent
-from odradek.driver.misuse import refuse_promise, refuse_state, refuse_write
+from odradek.driver.misuse import refuse_promise, refuse_state, refuse_write, serialize
 from odradek.driver.outgoing import describe_target, generic_request, typed_request
 from odradek.driver.promise import WorkflowPromise
 from odradek.driver.run_block import UNSET_POLICY, RunBlock, RunRetryPolicy
@@ -76,7 +76,7 @@ class InvocationContext(WorkflowContext):
     def key(self) -> str:
         """The object's key."""
         if self.attempt.handler.kind is None:
-            raise refuse_state(self.attempt.handler.target, "ctx.key")
+            raise refuse_state(self.attempt.machine.target, "ctx.key")
         return self.attempt.machine.start.key
 
     def get(
@@ -103,7 +103,7 @@ class InvocationContext(WorkflowContext):
     def set(self, name: str, value: T, serde: Serde[T] = _DEFAULT, entry_name: str | None = None) -> None:
         """Writes a value; it stays even if the handler fails later."""
         machine = self._writable("ctx.set")
-        state.put(machine, name.encode(), self.attempt.encode(serde.serialize(value)), entry_name or "")
+        state.put(machine, name.encode(), serialize(self.attempt, "ctx.set", name, serde, value), entry_name or "")
 
     def clear(self, name: str, entry_name: str | None = None) -> None:
         """Deletes one name."""
@@ -115,12 +115,12 @@ class InvocationContext(WorkflowContext):
 
     def _readable(self, operation: str) -> Machine:
         if self.attempt.handler.kind is None:
-            raise refuse_state(self.attempt.handler.target, operation)
+            raise refuse_state(self.attempt.machine.target, operation)
         return self.attempt.operate(operation)
 
     def _writable(self, operation: str) -> Machine:
         if self.attempt.handler.kind == "shared":
-            raise refuse_write(self.attempt.handler.target, operation)
+            raise refuse_write(self.attempt.machine.target, operation)
         return self._readable(operation)
 
     # --- determinism ------------------------------------------------------------------------------
@@ -170,7 +170,7 @@ class InvocationContext(WorkflowContext):
         **kwargs: Any,
     ) -> ValueFuture[Any]:
         """Runs an action when awaited, and journals its result."""
-        asynchronous = is_async(action, name)
+        asynchronous = is_async(action, name, self.attempt.machine.target)
         serde = options.serde
         if type(serde) is DefaultSerde and serde.type_hint is None:
             serde = result_serde(action, options.type_hint)
@@ -346,7 +346,8 @@ class InvocationContext(WorkflowContext):
         """Sends a value to an invocation."""
         _check_invocation_id(invocation_id)
         machine = self.attempt.operate("ctx.resolve_signal")
-        signal.send(machine, invocation_id, name, self.attempt.encode(serde.serialize(value)), None)
+        raw = serialize(self.attempt, "ctx.resolve_signal", name, serde, value)
+        signal.send(machine, invocation_id, name, raw, None)
 
     def reject_signal(self, invocation_id: str, name: str, failure_message: str, failure_code: int = 500) -> None:
         """Sends a failure to an invocation."""
@@ -358,9 +359,8 @@ class InvocationContext(WorkflowContext):
 
     def promise(self, name: str, serde: Serde[T] = _DEFAULT, type_hint: type[T] | None = None) -> WorkflowPromise[T]:
         """The promise of this workflow with this name."""
-        handler = self.attempt.handler
-        if handler.service_tag.kind != "workflow":
-            raise refuse_promise(handler.target)
+        if self.attempt.handler.service_tag.kind != "workflow":
+            raise refuse_promise(self.attempt.machine.target)
         return WorkflowPromise(self.attempt, name, _typed(serde, type_hint))
 
     def awakeable(self, serde: Serde[T] = _DEFAULT, type_hint: type[T] | None = None) -> tuple[str, ValueFuture[T]]:
@@ -370,7 +370,8 @@ class InvocationContext(WorkflowContext):
 
     def resolve_awakeable(self, name: str, value: I, serde: Serde[I] = _DEFAULT) -> None:
         """Completes the awakeable with this id."""
-        self._complete_awakeable("ctx.resolve_awakeable", name, self.attempt.encode(serde.serialize(value)), None)
+        operation = "ctx.resolve_awakeable"
+        self._complete_awakeable(operation, name, serialize(self.attempt, operation, name, serde, value), None)
 
     def reject_awakeable(self, name: str, failure_message: str, failure_code: int = 500) -> None:
         """Fails the awakeable with this id."""

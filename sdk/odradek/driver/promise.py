@@ -6,6 +6,7 @@ from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from odradek.driver.durable import DurableFuture, ValueFuture, raise_failure
+from odradek.driver.misuse import serialize
 from odradek.futures import DurablePromise
 from odradek.protocol.messages import CompletePromiseCompletion, Failure
 from odradek.serde import Serde
@@ -49,7 +50,8 @@ class WorkflowPromise(DurablePromise[T]):
 
     def resolve(self, value: T) -> Awaitable[None]:
         """Completes the promise with a value."""
-        return self._complete("promise.resolve", self._attempt.encode(self.serde.serialize(value)), None)
+        raw = serialize(self._attempt, "promise.resolve", self.name, self.serde, value)
+        return self._complete("promise.resolve", raw, None)
 
     def reject(self, message: str, code: int = 500) -> Awaitable[None]:
         """Completes the promise with a failure."""

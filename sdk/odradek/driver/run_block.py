@@ -152,9 +152,9 @@ def _serialize(block: RunBlock, result: Any) -> bytes:
         return block.serde.serialize(result)
     except Exception as error:
         raise ResultNotSerializable(
-            f"run {block.name!r} returned a value of type {type(result).__qualname__}, which"
-            f" {type(block.serde).__name__} cannot serialize ({error}); return a JSON value, a model or a dataclass,"
-            " or name another serde in RunOptions"
+            f"{block.attempt.machine.target}: run {block.name!r} returned a value of type"
+            f" {type(result).__qualname__}, which {type(block.serde).__name__} cannot serialize ({error});"
+            " return a JSON value, a model or a dataclass, or name another serde in RunOptions"
         ) from error
 
 

@@ -53,7 +53,7 @@ class Closing(Enum):
 
 
 class Machine:
-    """One attempt's journal. `target` is `Service/handler`, for messages to people."""
+    """One attempt's journal. `target`: which handler, of which key, for messages to people."""
 
     __slots__ = (
         "_next_completion",
