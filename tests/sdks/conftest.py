@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from languages import HERE, lacking
+from languages import HERE
 from sdk_endpoint import SdkEndpoint, application_settings
 from sdk_node import SdkNode
-from variants import OFFICIAL, OURS, RESTATE, UNDER_THE_REAL_SERVER, Variant
+from variants import OFFICIAL, OURS, RESTATE, UNDER_THE_REAL_SERVER, Variant, require
 
 from live_node import HttpNode, live_node
 from restate_server import installed_server, restate_server
@@ -25,14 +24,6 @@ SETTINGS = {
     "RESTATE_WORKER__INVOKER__INACTIVITY_TIMEOUT": "300ms",
     "RESTATE_DEFAULT_RETRY_POLICY__INITIAL_INTERVAL": "50ms",
 }
-
-
-def require(variant: Variant) -> None:
-    """Skips the test where the SDK is not installed, and fails it where it must be."""
-    reason = lacking(variant.sdk)
-    if reason is not None:
-        assert os.environ.get("ODRADEK_REQUIRE_SDKS") != "1", reason
-        pytest.skip(reason)
 
 
 @contextlib.contextmanager

@@ -11,9 +11,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sdk_endpoint import SdkEndpoint
 from sdk_node import SdkNode
-from variants import Variant
+from variants import Variant, require
 
-from conftest import require
 from live_node import Refused, live_node, wait_until
 from odradek_engine.invoker.remote.signing import RequestSigner
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from typing import NamedTuple
+
+import pytest
+from languages import lacking
 
 ODRADEK = "odradek"
 RESTATE = "restate"
@@ -62,3 +66,11 @@ OFFICIAL = (
     Variant("java", "http1", 6),
     Variant("kotlin", "duplex", 6),
 )
+
+
+def require(variant: Variant) -> None:
+    """Skips the test where the SDK is not installed, and fails it where it must be."""
+    reason = lacking(variant.sdk)
+    if reason is not None:
+        assert os.environ.get("ODRADEK_REQUIRE_SDKS") != "1", reason
+        pytest.skip(reason)
