@@ -42,8 +42,8 @@ $(STAMP): requirements.lock pyproject.toml
 demo: setup  ## Show the main job: events in, a node killed on the way, nothing lost (BROKERS=host:port on Kafka)
 	$(PY) examples/demo/demo.py $(if $(BROKERS),--brokers $(BROKERS))
 
-test: lint types  ## All the checks and all the tests
-	$(PY) -m pytest $(ARGS)
+test: lint types  ## All the checks, and all the tests but those of test-sdks
+	$(PY) -m pytest -m 'not sdks' $(ARGS)
 
 lint: setup  ## Style and formatting
 	$(VENV)/bin/ruff check $(CHECKED)

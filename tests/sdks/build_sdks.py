@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from languages import HERE, LANGUAGES, STAMP, Language, missing_tools
 
 from endpoint_process import SDKS
+from live_node import REPOSITORY
 
 
 class LeftOut(Exception):
@@ -29,7 +30,8 @@ class LeftOut(Exception):
 def digest(name: str, language: Language) -> str:
     """Changes with the sources, and with the way in which they are built."""
     folder = HERE / name
-    found = hashlib.sha256(repr(language.fetch + language.build).encode())
+    commands = repr(language.fetch + language.build).replace(str(REPOSITORY), "")
+    found = hashlib.sha256(commands.encode())
     for path in sorted({path for pattern in language.sources for path in folder.glob(pattern) if path.is_file()}):
         found.update(f"\0{path.relative_to(folder)}\0".encode())
         found.update(path.read_bytes())

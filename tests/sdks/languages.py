@@ -106,13 +106,14 @@ _JAVA = Language(
     serve=partial(_serve_on_jvm, "java"),
     fetch=(_maven("java", "dependency:resolve"),),
     build=(_maven("java", "clean", "compile"),),
-    tools=("java", "mvn"),
+    tools=("javac", "java", "mvn"),
     version_max=6,
 )
 _KOTLIN = _JAVA._replace(
     serve=partial(_serve_on_jvm, "kotlin"),
     fetch=(_maven("kotlin", "dependency:resolve"),),
     build=(_maven("kotlin", "clean", "compile"),),
+    tools=("java", "mvn"),
 )
 
 LANGUAGES = {
