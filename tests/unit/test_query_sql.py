@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from odradek_engine.gateway import QueryError
 from odradek_engine.model.rows import Phase, Status
+from odradek_engine.query.complexity import OPERATORS_MAX, operators_in
 from odradek_engine.query.engine import TABLES, QueryEngine, QueryLimits
 from odradek_engine.query.pushdown import mentioned_columns, wanted_values
 from odradek_engine.query.source import InvocationRow
@@ -283,6 +284,23 @@ def test_wanted_values(text: str, wanted: dict[str, set[str]]) -> None:
 def test_mentioned_columns() -> None:
     text = '((id == "service_key") and (n > 0))'
     assert mentioned_columns(text, iter(("id", "n", "service_key", "i"))) == {"id", "n"}
+
+
+@pytest.mark.parametrize(
+    "link", [" UNION ALL SELECT 1", "+1", " OR 1=2", "||'a'", " -- x\n+1", " /* ' */ * 2", ", state"]
+)
+def test_a_chain_that_the_planner_would_not_survive_is_refused(link: str) -> None:
+    for links in (OPERATORS_MAX + 1, 4000):
+        with pytest.raises(QueryError, match="operators: at most 500 are taken"):
+            query(SHELF, "SELECT 1 FROM state" + link * links)
+
+
+def test_values_and_texts_are_no_operators() -> None:
+    listed = ", ".join(f"'a+b - {number} OR'" for number in range(2000))
+    sql = f"SELECT COUNT(1) AS n FROM state WHERE key IN ({listed}) -- and or not\n/* + + + */"
+    assert operators_in(sql) == 2
+    assert query(SHELF, sql) == [{"n": 0}]
+    assert operators_in("SELECT \"a-b\" + c::int FROM x UNION SELECT 'it''s - b'") == 5
 
 
 @given(st.text(max_size=8), st.text(max_size=8))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import msgspec
 
 from odradek_engine.gateway import QueryError
+from odradek_engine.query.complexity import OPERATORS_MAX, operators_in
 from odradek_engine.query.invocation_tables import INVOCATION, INVOCATION_STATUS
 from odradek_engine.query.journal_tables import JOURNAL, JOURNAL_EVENTS
 from odradek_engine.query.object_tables import INBOX, KEYED_SERVICE_STATUS, PROMISE, STATE
@@ -84,6 +85,8 @@ class QueryEngine:
         limits = self._limits
         if len(sql) > _TEXT_MAX:
             raise QueryError(f"the query has {len(sql)} characters: at most {_TEXT_MAX} are taken")
+        if (operators := operators_in(sql)) > OPERATORS_MAX:
+            raise QueryError(f"the query has {operators} operators: at most {OPERATORS_MAX} are taken")
         if len(self._running) >= limits.concurrent:
             raise QueryError(f"{limits.concurrent} queries are running already, try again later", 429)
         source = self._open_source()
