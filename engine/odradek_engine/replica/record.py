@@ -35,12 +35,16 @@ class JournalRecord(msgspec.Struct, frozen=True, array_like=True):
     parts: tuple[msgspec.Raw, ...]
 
     def events(self) -> list[AnyEvent]:
-        """All events in order."""
+        """All events in order; raises `MalformedRecord`."""
         return [event for part in self.parts for event in decode_part(part)]
 
 
 class _Envelope(msgspec.Struct, frozen=True, array_like=True):
     format: int
+
+
+class MalformedRecord(Exception):
+    """The bytes are no journal record."""
 
 
 class UnknownFormat(Exception):
@@ -50,6 +54,9 @@ class UnknownFormat(Exception):
 _encoder: Final = msgspec.msgpack.Encoder()
 _events: Final = msgspec.msgpack.Decoder(list[AnyEvent])
 _record: Final = msgspec.msgpack.Decoder(JournalRecord)
+_part: Final = msgspec.msgpack.Decoder(msgspec.msgpack.Ext)
+_shared: Final = msgspec.msgpack.Decoder(tuple[list[bytes], list[Any]])
+_NOT_DECODABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, LookupError)
 _envelope: Final = msgspec.msgpack.Decoder(_Envelope)
 
 
@@ -59,11 +66,14 @@ def encode_record(record: JournalRecord) -> bytes:
 
 
 def decode_record(raw: bytes) -> JournalRecord:
-    """The record of some bytes; raises `UnknownFormat`, or `msgspec.DecodeError` where they are none."""
-    found = _envelope.decode(raw).format
-    if found > FORMAT:
-        raise UnknownFormat(f"a journal record has format {found}, this release knows {FORMAT}: upgrade this node")
-    return _record.decode(raw)
+    """The record of some bytes, its events still undecoded; raises `UnknownFormat`, `MalformedRecord`."""
+    try:
+        found = _envelope.decode(raw).format
+        if found <= FORMAT:
+            return _record.decode(raw)
+    except _NOT_DECODABLE as error:
+        raise MalformedRecord(str(error)) from None
+    raise UnknownFormat(f"a journal record has format {found}, this release knows {FORMAT}: upgrade this node")
 
 
 def encode_part(events: Sequence[AnyEvent]) -> bytes:
@@ -79,13 +89,15 @@ def encode_part(events: Sequence[AnyEvent]) -> bytes:
 
 
 def decode_part(raw: msgspec.Raw | bytes) -> list[AnyEvent]:
-    """The events of a part."""
+    """The events of a part; raises `MalformedRecord`."""
     first = bytes(memoryview(raw)[:1])[0]
-    if first & 0xF0 == 0x90 or first in (0xDC, 0xDD):
-        return _events.decode(raw)
-    part = msgspec.msgpack.decode(raw)
-    payloads, shared = msgspec.msgpack.decode(part.data)
-    return msgspec.convert(_unshare(shared, payloads), list[AnyEvent])
+    try:
+        if first & 0xF0 == 0x90 or first in (0xDC, 0xDD):
+            return _events.decode(raw)
+        payloads, shared = _shared.decode(_part.decode(raw).data)
+        return msgspec.convert(_unshare(shared, payloads), list[AnyEvent])
+    except _NOT_DECODABLE as error:
+        raise MalformedRecord(str(error)) from None
 
 
 def _repeated(events: Sequence[AnyEvent]) -> set[bytes]:

@@ -14,13 +14,13 @@ from typing import Final
 import msgspec
 
 from odradek_engine.log.port import Log, LogError, OffsetOutOfRange, Record
-from odradek_engine.model.events import LeaderElected
+from odradek_engine.model.events import AnyEvent, LeaderElected
 from odradek_engine.partition.apply import apply
 from odradek_engine.partition.overlay import Changes
 from odradek_engine.partition.tables import Tables
 from odradek_engine.replica.fence import Fence
 from odradek_engine.replica.position import Position
-from odradek_engine.replica.record import FORMAT, JournalRecord, UnknownFormat, decode_record
+from odradek_engine.replica.record import FORMAT, JournalRecord, MalformedRecord, UnknownFormat, decode_record
 
 READ_RECORDS: Final = 500
 READ_WAIT_MS: Final = 10_000
@@ -151,7 +151,7 @@ class Replay:
             if counted is None:
                 continue
             self.applied = record.offset
-            for event in counted.events():
+            for event in self._events(counted, record.offset):
                 apply(event, self._tables)
         self._on_applied(changes)
 
@@ -160,8 +160,17 @@ class Replay:
             return decode_record(record.value or b"")
         except UnknownFormat as error:
             raise PartitionHalted(f"{self._name()} at offset {record.offset}: {error}") from error
-        except msgspec.DecodeError as error:
-            raise PartitionHalted(f"{self._name()} at offset {record.offset} is no journal record: {error}") from error
+        except MalformedRecord as error:
+            raise self._no_record(record.offset, error) from error
+
+    def _no_record(self, offset: int, error: MalformedRecord) -> PartitionHalted:
+        return PartitionHalted(f"{self._name()} at offset {offset} is no journal record: {error}")
+
+    def _events(self, counted: JournalRecord, offset: int) -> list[AnyEvent]:
+        try:
+            return counted.events()
+        except MalformedRecord as error:
+            raise self._no_record(offset, error) from error
 
     def _admit(self, record: Record) -> JournalRecord | None:
         found = self._decode(record)
@@ -176,7 +185,8 @@ class Replay:
         return found
 
     def _check_announcement(self, found: JournalRecord, offset: int) -> None:
-        (event,) = found.events()
+        events = self._events(found, offset)
+        event = events[0] if len(events) == 1 else None
         if not isinstance(event, LeaderElected):
             raise PartitionHalted(f"{self._name()} at offset {offset}: an announcement was expected")
         journal = self._journal

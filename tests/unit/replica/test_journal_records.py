@@ -20,6 +20,7 @@ from odradek_engine.replica.record import (
     FORMAT,
     SHARE_FROM_BYTES,
     JournalRecord,
+    MalformedRecord,
     UnknownFormat,
     decode_part,
     decode_record,
@@ -73,8 +74,24 @@ class TestRecords:
 
     @pytest.mark.parametrize("raw", [b"", b"\xc1", b"text", b"\x90", b"\x91\x01"])
     def test_other_bytes_are_no_record(self, raw: bytes) -> None:
-        with pytest.raises(msgspec.DecodeError):
+        with pytest.raises(MalformedRecord):
             decode_record(raw)
+
+    @pytest.mark.parametrize(
+        "part",
+        [
+            [["NoSuchEvent"]],
+            b"text",
+            {"a": 1},
+            msgspec.msgpack.Ext(1, b""),
+            msgspec.msgpack.Ext(1, msgspec.msgpack.encode([[], [msgspec.msgpack.Ext(2, b"\0\0\0\7")]])),
+            msgspec.msgpack.Ext(1, b"\x91" * 5000),
+        ],
+    )
+    def test_parts_of_a_record_that_are_none_say_so(self, part: Any) -> None:
+        record = JournalRecord(FORMAT, b"a", 1, 1, 1, 0, (msgspec.Raw(msgspec.msgpack.encode(part)),))
+        with pytest.raises(MalformedRecord):
+            decode_record(encode_record(record)).events()
 
     @pytest.mark.parametrize("count", [1, 15, 16, 70_000])
     def test_parts_of_any_length_come_back(self, count: int) -> None:

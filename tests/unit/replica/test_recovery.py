@@ -145,6 +145,16 @@ def add_announcement_of_another_size(log: HandLog, _store: MemoryStore) -> None:
     log.put(announcement_record(b"x" * 16, 2, NOW, "other", "c1", 2))
 
 
+def spoil_events(log: HandLog, _store: MemoryStore) -> None:
+    part = msgspec.Raw(msgspec.msgpack.encode([["NoSuchEvent"]]))
+    last = log.records()[-1]
+    log.put(encode_record(JournalRecord(FORMAT, last.announcement, last.epoch, last.index + 1, NOW, 0, (part,))))
+
+
+def add_announcement_of_nothing(log: HandLog, _store: MemoryStore) -> None:
+    log.put(encode_record(JournalRecord(FORMAT, b"x" * 16, 2, 0, NOW, 0, ())))
+
+
 def add_announcement_that_is_none(log: HandLog, _store: MemoryStore) -> None:
     part = msgspec.Raw(encode_part([StatusChanged(bytes(24), Status(Phase.INVOKED, NOW))]))
     log.put(encode_record(JournalRecord(FORMAT, b"x" * 16, 2, 0, NOW, 0, (part,))))
@@ -166,6 +176,8 @@ class TestLoudness:
             (add_foreign_announcement, "announced for cluster another cluster"),
             (add_announcement_of_another_size, "with 2 partitions"),
             (add_announcement_that_is_none, "an announcement was expected"),
+            (add_announcement_of_nothing, "an announcement was expected"),
+            (spoil_events, "offset 4 is no journal record"),
         ],
     )
     def test_damage_stops_the_partition(self, damage: Damage, text: str) -> None:
