@@ -87,7 +87,10 @@ def parse_awakeable_id(text: str) -> tuple[bytes, int]:
         raise MalformedId("bad format") from None
     if len(raw) != INVOCATION_ID_LENGTH + 4:
         raise MalformedId("bad format")
-    return raw[:INVOCATION_ID_LENGTH], int.from_bytes(raw[INVOCATION_ID_LENGTH:], "big")
+    invocation_id, signal_index = raw[:INVOCATION_ID_LENGTH], int.from_bytes(raw[INVOCATION_ID_LENGTH:], "big")
+    if format_awakeable_id(invocation_id, signal_index) != text:  # padding, spare bits, another alphabet
+        raise MalformedId("bad format")
+    return invocation_id, signal_index
 
 
 def partition_key_of(invocation_id: bytes) -> int:
