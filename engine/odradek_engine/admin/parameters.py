@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, TypeVar
 
 import msgspec
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from odradek.protocol.ids import MalformedId, parse_invocation_id
 from odradek_engine.admin.errors import AdminError, BadRequest
@@ -21,15 +21,18 @@ async def read_json(request: Request, shape: type[T], limit_bytes: int = BODY_BY
     if content_type != "application/json":
         raise BadRequest(415, "Expected request with `Content-Type: application/json`")
     body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > limit_bytes:
-            raise BadRequest(413, "length limit exceeded")
+    try:
+        async for part in request.stream():
+            body += part
+            if len(body) > limit_bytes:
+                raise BadRequest(413, "length limit exceeded")
+    except ClientDisconnect:
+        raise BadRequest(400, "The request's body broke off") from None
     try:
         return msgspec.json.decode(body, type=shape)
     except msgspec.ValidationError as error:
         raise BadRequest(422, f"Failed to deserialize the JSON body into the target type: {error}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadRequest(400, f"Failed to parse the request body as JSON: {error}") from None
 
 

@@ -82,6 +82,6 @@ def _shown(value: bytes) -> Any:
     """JSON as it is, other bytes as base64."""
     try:
         msgspec.json.decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {"base64": base64.b64encode(value).decode()}
     return msgspec.Raw(value)

@@ -43,7 +43,7 @@ def json_lines(headers: Mapping[str, str]) -> LineReader:
     def read(line: bytes) -> Record:
         try:
             record = msgspec.json.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise BadLine(f"is not JSON: {error}") from None
         if not isinstance(record, dict):
             raise BadLine('is not a JSON object such as {"key": "ada", "value": {"amount": 1}}')

@@ -205,7 +205,7 @@ def named_result(body: bytes, wait: bool, schema: Schema) -> ResultRoute:
     """What a JSON body names as the invocation to attach to or to read."""
     try:
         name = _read_name(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RequestError(500, f"cannot read body: invalid request body: {error}") from None
     if isinstance(name, _InvocationName):
         return ResultRoute(read_invocation_id(name.invocation_id), wait)
