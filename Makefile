@@ -86,6 +86,12 @@ sdks: setup  ## Build the test applications of the official SDKs in .cache/sdks 
 test-sdks: sdks  ## The official SDKs, those whose tools are here (ODRADEK_REQUIRE_SDKS=1: all of them)
 	$(PY) -m pytest tests/sdks -m sdks $(ARGS)
 
+SECONDS ?= 600
+.PHONY: fuzz
+fuzz: setup  ## Inputs for every parser of outside bytes, guided by coverage where atheris installs (SECONDS=600)
+	$(PY) -m pip install --quiet --disable-pip-version-check atheris || echo 'no atheris for this Python: inputs at random' >&2
+	PYTHONPATH=tests $(PY) tests/fuzz/run_fuzz.py $(SECONDS)
+
 .PHONY: model
 model: setup  ## Every state of the journal protocol within bounds, and every rule dropped once (RULE=name: how it breaks)
 	$(PY) tests/journal_model/run_model.py $(if $(RULE),"$(RULE)")

@@ -29,6 +29,7 @@ TRIES_MAX: Final = 3
 TRY_AGAIN_SECONDS: Final = 0.1
 
 _MEDIA_TYPES: Final = tuple(f"application/vnd.restate.endpointmanifest.v{n}+json" for n in MANIFEST_VERSIONS)
+_BAD: Final = "the deployment at {address} did not answer as a service deployment does: "
 _PASSING: Final = frozenset((408, 429, 500, 502, 503, 504))
 """Statuses that may be others soon."""
 _DUPLEX: Final = "BIDI_STREAM"
@@ -169,18 +170,23 @@ def _unreachable(address: Address, reason: str) -> DiscoveryFailed:
 
 
 def _read(address: Address, answer: _Answer) -> Discovered:
-    bad = f"the deployment at {address} did not answer as a service deployment does: "
+    bad = _BAD.format(address=address)
     if answer.status != 200:
         passing = answer.status in _PASSING
         raise DiscoveryFailed("META0003", f"{bad}it answered with status {answer.status}", passing=passing)
     media_type = answer.headers.get("content-type")
     if media_type not in _MEDIA_TYPES:
         raise DiscoveryFailed("META0013", f"{bad}its answer is of type {media_type}")
+    return read_manifest(address, bytes(answer.body), answer.headers.get("x-restate-server", ""))
+
+
+def read_manifest(address: Address, body: bytes, software: str) -> Discovered:
+    """What a deployment's answer says. Raises `DiscoveryFailed`."""
+    bad = _BAD.format(address=address)
     try:
-        manifest = msgspec.json.decode(answer.body, type=_SentManifest)
+        manifest = msgspec.json.decode(body, type=_SentManifest)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DiscoveryFailed("META0013", f"{bad}its manifest cannot be read: {error}") from None
-    software = answer.headers.get("x-restate-server", "")
     _check_versions(address, manifest, software)
     if manifest.protocol_mode not in _MODES:
         raise DiscoveryFailed("META0013", f"{bad}its protocol mode is '{manifest.protocol_mode}'")
