@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -25,7 +26,8 @@ class EndpointProcess:
         self.url = f"http://127.0.0.1:{port}"
         self._command = command
         self._port = port
-        self._code = code
+        self.code = code
+        """The folder that the next start runs."""
         self._environment = environment
         self._log = directory / "endpoint.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -36,7 +38,7 @@ class EndpointProcess:
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | self._environment
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                self._command, cwd=self._code, env=environment, stdout=log, stderr=log, preexec_fn=die_with_parent
+                self._command, cwd=self.code, env=environment, stdout=log, stderr=log, preexec_fn=die_with_parent
             )
         wait_until(self._listens, "the endpoint listens", START_SECONDS_MAX)
 
@@ -49,6 +51,17 @@ class EndpointProcess:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+    def freeze(self) -> None:
+        """Has it stand still, with its connections open."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
 
     def _listens(self) -> bool:
         assert self._process is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from fake_endpoint import FakeEndpoint
 
 
 @contextmanager
-def endpoint_thread(endpoint: FakeEndpoint) -> Iterator[str]:
+def endpoint_thread(endpoint: FakeEndpoint, tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """The address of an endpoint that serves until the end."""
     started = threading.Event()
     addresses: list[str] = []
@@ -21,7 +22,7 @@ def endpoint_thread(endpoint: FakeEndpoint) -> Iterator[str]:
     async def serve() -> None:
         end = asyncio.Event()
         ending.append((asyncio.get_running_loop(), end))
-        async with endpoint.listening() as url:
+        async with endpoint.listening(tls) as url:
             addresses.append(url)
             started.set()
             await end.wait()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from odradek_engine.invoker.remote.signing import RequestSigner
 pytestmark = [pytest.mark.sdks, pytest.mark.live]
 
 SDKS = [Variant("python", "duplex", 6), Variant("typescript", "duplex", 7)]
+CHANGED = 'await ctx.run_typed("another step", lambda: identifier)'
 JOURNEYS = 200
 LEGS = 6
 
@@ -63,6 +65,29 @@ def check_journeys(remote: SdkNode, invocations: list[str]) -> None:
         assert legs == sorted(legs)
 
 
+class Acknowledged:
+    """The legs that the node has acknowledged by now: none of them is recorded from now on."""
+
+    def __init__(self, remote: SdkNode, invocations: list[str]) -> None:
+        rows = remote.node.sql(
+            "SELECT id, COUNT(1) AS legs FROM sys_journal WHERE entry_type = 'Notification: Run' GROUP BY id"
+        )
+        legs = {row["id"]: row["legs"] for row in rows}
+        self._legs = {f"j{number}": legs.get(each, 0) for number, each in enumerate(invocations)}
+        self._endpoint = remote.endpoint
+        self._recorded = len(self._lines())
+        assert 0 < sum(self._legs.values()) < JOURNEYS * LEGS
+
+    def _lines(self) -> list[str]:
+        assert self._endpoint is not None
+        return self._endpoint.effects.read_text().splitlines()
+
+    def check(self) -> None:
+        for line in self._lines()[self._recorded :]:
+            name, number = line.split()
+            assert int(number) >= self._legs[name], line
+
+
 def under_way(remote: SdkNode) -> bool:
     """The journeys are in their middle."""
     return sum(map(len, legs_of(remote.endpoint).values())) > JOURNEYS * LEGS // 3
@@ -74,8 +99,10 @@ def test_a_node_that_dies_goes_on_from_the_last_acknowledged_step(variant: Varia
     with served(variant, tmp_path) as remote:
         invocations = [remote.node.send("Greeter", "journey", f"j{number}") for number in range(JOURNEYS)]
         wait_until(lambda: under_way(remote), "the journeys are under way")
+        acknowledged = Acknowledged(remote, invocations)
         remote.node.restart()
         check_journeys(remote, invocations)
+        acknowledged.check()
 
 
 @pytest.mark.row("E2")
@@ -84,9 +111,58 @@ def test_an_endpoint_that_dies_goes_on_from_the_last_acknowledged_step(variant: 
     with served(variant, tmp_path) as remote:
         invocations = [remote.node.send("Greeter", "journey", f"j{number}") for number in range(JOURNEYS)]
         wait_until(lambda: under_way(remote), "the journeys are under way")
+        acknowledged = Acknowledged(remote, invocations)
         remote.endpoint.kill()
         remote.endpoint.start()
         check_journeys(remote, invocations)
+        acknowledged.check()
+
+
+@pytest.mark.parametrize("variant", SDKS, ids=str)
+def test_an_endpoint_that_hangs_is_left_and_its_invocations_go_on_when_it_is_back(
+    variant: Variant, tmp_path: Path
+) -> None:
+    impatient = {
+        "RESTATE_WORKER__INVOKER__HTTP2_KEEP_ALIVE_INTERVAL": "1s",
+        "RESTATE_WORKER__INVOKER__HTTP2_KEEP_ALIVE_TIMEOUT": "1s",
+        "RESTATE_WORKER__INVOKER__CONNECT_TIMEOUT": "1s",
+    }
+    with served(variant, tmp_path, impatient) as remote:
+        invocations = [remote.node.send("Greeter", "journey", f"j{number}") for number in range(JOURNEYS)]
+        wait_until(lambda: under_way(remote), "the journeys are under way")
+        acknowledged = Acknowledged(remote, invocations)
+        remote.endpoint.freeze()
+        failed = "SELECT id FROM sys_invocation WHERE last_failure_error_code = 'RT0010'"
+        wait_until(lambda: remote.node.sql(failed), "attempts are given up")
+        remote.endpoint.thaw()
+        check_journeys(remote, invocations)
+        acknowledged.check()
+
+
+def test_an_endpoint_that_comes_back_with_other_code_is_told_apart(tmp_path: Path) -> None:
+    with served(Variant("python", "duplex", 6), tmp_path) as remote:
+        endpoint = remote.endpoint
+        key, own_code = remote.fresh(), endpoint.code
+        invocation = remote.node.send("Greeter", "wait_for", key)
+        identifier = wait_until(lambda: remote.node.call("Notes", key, "get", None), "the awakeable's id")
+        endpoint.kill()
+        endpoint.code = tmp_path / "changed"
+        shutil.copytree(own_code, endpoint.code)
+        application = endpoint.code / "app.py"
+        before = application.read_text()
+        application.write_text(before.replace("await ctx.object_call(put, key=key, arg=identifier)", CHANGED))
+        assert application.read_text() != before
+        endpoint.start()
+        row = wait_until(
+            lambda: (row := remote.status(invocation)).get("last_failure_error_code") and row, "the replay is refused"
+        )
+        assert (row["last_failure_error_code"], row["status"]) == ("RT0016", "backing-off")
+        assert row["last_failure_related_command_index"] == 1
+        endpoint.kill()
+        endpoint.code = own_code
+        endpoint.start()
+        remote.node.resolve_awakeable(identifier, "here")
+        assert remote.node.attach(invocation) == "here"
 
 
 @pytest.mark.row("H12")
