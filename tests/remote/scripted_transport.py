@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from odradek.protocol.codec import CODECS, content_type
@@ -69,10 +69,18 @@ class ListeningEngine:
         self.stretches = 0
         self.signs_of_life = 0
         self.failures: list[tuple[AttemptFailure, int | None, ErrorBehavior]] = []
+        self.takes_nothing = False
+        self.waiting: list[Callable[[], None]] = []
 
     def send(self, messages: Sequence[HandlerMessage]) -> None:
         self.stretches += 1
         self.messages += messages
+
+    def when_taken(self, callback: Callable[[], None]) -> None:
+        if self.takes_nothing:
+            self.waiting.append(callback)
+        else:
+            callback()
 
     def heard(self) -> None:
         self.signs_of_life += 1

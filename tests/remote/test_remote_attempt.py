@@ -109,6 +109,17 @@ class TestTalking:
         talk.say(frame[5:])
         assert talk.stream.consumed_bytes == len(frame)
 
+    def test_but_not_while_the_engine_has_too_much_to_take(self) -> None:
+        talk = Talk().answer()
+        talk.engine.takes_nothing = True
+        talk.say(m.RunCommand(1, "a"))
+        assert talk.stream.consumed_bytes == 0
+        (callback,) = talk.engine.waiting
+        callback()
+        assert talk.stream.consumed_bytes > 0
+        talk.attempt.abort()
+        callback()
+
     @pytest.mark.parametrize("version", [5, 6])
     def test_a_run_result_comes_back_whole_before_version_7(self, version: int) -> None:
         talk = Talk(version).answer()

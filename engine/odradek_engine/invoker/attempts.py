@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final, Protocol
 
 from odradek.protocol.attempt import HandlerSide
@@ -29,6 +30,10 @@ STRETCH_BYTES: Final = 1024 * 1024
 """A handler's stretch is cut into commands of about this size."""
 _MESSAGE_BYTES: Final = 16
 """What a message takes beside its payload, about."""
+UNTAKEN_BYTES_MAX: Final = 4 * 1024 * 1024
+"""A handler that has sent so much which is not durable yet is heard no further until it is."""
+_COUNTED_BYTES: Final = 16 * 1024
+"""Smaller stretches are not worth counting."""
 SILENCE_CHECK_SECONDS: Final = 0.5
 _LAST: Final = (End, Suspension, Error)
 _NO_TIMEOUT: Final = 60_000
@@ -37,8 +42,8 @@ _NO_TIMEOUT: Final = 60_000
 class Submit(Protocol):
     """Where commands about attempts go."""
 
-    def __call__(self, partition: int, command: AnyCommand) -> None:
-        """Queues a command at a partition."""
+    def __call__(self, partition: int, command: AnyCommand, on_durable: Callable[[], None] | None = None) -> None:
+        """Queues a command at a partition; `on_durable` is called once all that follows from it is durable."""
 
 
 class LiveAttempt(AttemptSide):
@@ -54,6 +59,8 @@ class LiveAttempt(AttemptSide):
         "partition",
         "side",
         "suspending_since",
+        "untaken_bytes",
+        "waiting",
     )
 
     def __init__(self, attempts: Attempts, partition: int, effect: StartAttempt) -> None:
@@ -66,6 +73,24 @@ class LiveAttempt(AttemptSide):
         self.side: HandlerSide | None = None
         self.last_seen = attempts.clock.monotonic()
         self.suspending_since: float | None = None
+        self.untaken_bytes = 0
+        self.waiting: list[Callable[[], None]] = []
+        """Who is told when more may be sent."""
+
+    def when_taken(self, callback: Callable[[], None]) -> None:
+        """See `AttemptSide`."""
+        if self.untaken_bytes > UNTAKEN_BYTES_MAX:
+            self.waiting.append(callback)
+        else:
+            callback()
+
+    def taken(self, size: int) -> None:
+        """So many bytes that it sent are durable."""
+        self.untaken_bytes -= size
+        if self.untaken_bytes <= UNTAKEN_BYTES_MAX:
+            told, self.waiting = self.waiting, []
+            for callback in told:
+                callback()
 
     def send(self, messages: Sequence[HandlerMessage]) -> None:
         """Takes a stretch of the handler."""
@@ -245,7 +270,13 @@ class Attempts:
         if isinstance(messages[-1], _LAST):
             self._close(live)
         for stretch in _cut(messages, self._stretch_bytes):
-            self._submit(live.partition, HandlerMessages(live.invocation, live.attempt, stretch))
+            command = HandlerMessages(live.invocation, live.attempt, stretch)
+            size = sum(map(_message_bytes, stretch))
+            if size < _COUNTED_BYTES:
+                self._submit(live.partition, command)
+            else:
+                live.untaken_bytes += size
+                self._submit(live.partition, command, partial(live.taken, size))
 
     def _close(self, live: LiveAttempt) -> None:
         del self._live[live.invocation]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from odradek.protocol.attempt import EngineSide, HandlerSide
@@ -12,6 +12,9 @@ from odradek_engine.model.rows import AttemptFailure
 
 class AttemptSide(EngineSide, Protocol):
     """A live attempt, for a handler that is reached through something that may fail on its own."""
+
+    def when_taken(self, callback: Callable[[], None]) -> None:
+        """Calls back when more may be sent: at once, unless much of what was sent is not durable yet."""
 
     def heard(self) -> None:
         """The handler is alive, though it said nothing that counts."""

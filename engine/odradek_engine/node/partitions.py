@@ -43,9 +43,9 @@ class Partitions:
         """Queues an outsider's command; raises `Overloaded`."""
         self.route(command).submit(command, reply)
 
-    def submit_inner(self, partition: int, command: AnyCommand) -> None:
+    def submit_inner(self, partition: int, command: AnyCommand, on_durable: Callable[[], None] | None = None) -> None:
         """Queues a command of the engine itself."""
-        self.processors[partition].submit_inner(command)
+        self.processors[partition].submit_inner(command, None, on_durable)
 
     # --- between partitions ---
 

@@ -8,6 +8,7 @@ written. Anything else (an error, another offset) ends the term: what became of 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Final, Protocol
 
 import msgspec
@@ -46,24 +47,28 @@ class Term(msgspec.Struct, frozen=True):
 class Turn:
     """One record under way."""
 
-    __slots__ = ("changes", "index", "releases", "submissions")
+    __slots__ = ("changes", "index", "on_durable", "releases", "submissions")
 
     def __init__(self, index: int, changes: Changes) -> None:
         self.index = index
         self.changes = changes
         self.submissions: list[Submission] = []
         self.releases: list[tuple[list[AnyEffect], Submission]] = []
+        self.on_durable: list[Callable[[], None]] = []
 
     def take(self, submission: Submission, effects: list[AnyEffect]) -> None:
         """A command was decided."""
         self.submissions.append(submission)
         if effects:
             self.releases.append((effects, submission))
+        if submission.on_durable is not None:
+            self.on_durable.append(submission.on_durable)
 
     def join(self, later: Turn) -> None:
         """Commands that wrote nothing, but may have read what this record writes, share its fate."""
         self.submissions += later.submissions
         self.releases += later.releases
+        self.on_durable += later.on_durable
 
 
 class Conduct(msgspec.Struct, frozen=True):
@@ -255,6 +260,8 @@ class Leader:
     def _release(self, turn: Turn) -> None:
         for effects, submission in turn.releases:
             self._owner.release(effects, submission)
+        for tell in turn.on_durable:
+            tell()
 
     def _break(self, error: LogError) -> None:
         self._stop()

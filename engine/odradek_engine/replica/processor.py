@@ -109,9 +109,11 @@ class Processor:
             raise Overloaded(f"{len(self.queue)} commands wait in front of partition {self.partition}")
         self.submit_inner(command, reply)
 
-    def submit_inner(self, command: c.AnyCommand, reply: Reply | None = None) -> None:
+    def submit_inner(
+        self, command: c.AnyCommand, reply: Reply | None = None, on_durable: Callable[[], None] | None = None
+    ) -> None:
         """Queues a command of the engine itself: its number is bounded by what it belongs to."""
-        self.queue.append(Submission(command, reply))
+        self.queue.append(Submission(command, reply, on_durable))
         if self._leader is not None:
             self._fittings.conduct.rounds.mark(self._leader)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from odradek_engine.gateway import Reply
@@ -9,10 +10,11 @@ from odradek_engine.model import commands as c
 
 
 class Submission(NamedTuple):
-    """A command and its reply; None where nobody waits."""
+    """A command and its reply; None where nobody waits. `on_durable`: told once what follows from it is durable."""
 
     command: c.AnyCommand
     reply: Reply | None
+    on_durable: Callable[[], None] | None = None
 
 
 OF_ONE_TERM: Final = (c.HandlerMessages, c.FailAttempt, c.BeginAttempt)

@@ -271,8 +271,8 @@ class PartitionNode:
     async def lead(self) -> None:
         await self.processor.lead()
 
-    def submit_inner(self, partition: int, command: c.AnyCommand) -> None:
-        self.processor.submit_inner(command)
+    def submit_inner(self, partition: int, command: c.AnyCommand, on_durable: Callable[[], None] | None = None) -> None:
+        self.processor.submit_inner(command, None, on_durable)
 
     def submit(self, command: c.AnyCommand) -> list[AnyOutcome]:
         """The outcomes that the asker is told: one, if all is well."""

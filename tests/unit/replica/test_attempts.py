@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, cast
 
 import pytest
@@ -33,11 +34,13 @@ class Desk:
         self.handlers = Handlers()
         self.served = True
         self.asked: list[tuple[int, AnyCommand]] = []
+        self.durable: list[Callable[[], None]] = []
+        """Told when the larger commands are durable, in their order."""
         self.world = World()
         self.schema = Schema({}, {(one.service, one.handler): one for one in HANDLERS}, {})
         self.attempts = Attempts(
             self.clock,
-            lambda partition, command: self.asked.append((partition, command)),
+            self.submit,
             lambda: self.schema,
             lambda _service: cast(Endpoint, self.handlers) if self.served else None,
             limit,
@@ -52,6 +55,11 @@ class Desk:
         effect = StartAttempt(invocation, attempt, (INPUT,), {b"n": b"1"}, False, 3, 7, deployment)
         self.attempts.start(partition, effect)
         return invocation
+
+    def submit(self, partition: int, command: AnyCommand, on_durable: Callable[[], None] | None = None) -> None:
+        self.asked.append((partition, command))
+        if on_durable is not None:
+            self.durable.append(on_durable)
 
     def commands(self, kind: type[AnyCommand]) -> list[Any]:
         return [command for _, command in self.asked if isinstance(command, kind)]
@@ -187,6 +195,31 @@ class TestFrames:
             cut = [command.messages for command in desk.commands(HandlerMessages)]
             assert [message for part in cut for message in part] == stretch
             assert [len(part) for part in cut] == [4, 1, 1]
+
+        run(test)
+
+
+class TestPressure:
+    def test_a_handler_that_says_much_is_heard_no_further_until_that_is_durable(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(attempting, "UNTAKEN_BYTES_MAX", 100_000)
+
+        async def test() -> None:
+            desk = Desk()
+            engine = desk.handler(desk.begin()).engine
+            told: list[str] = []
+            for number, size in enumerate((60_000, 100, 60_000, 60_000)):
+                engine.send([m.SetStateCommand(b"n", bytes(size))])
+                engine.when_taken(partial(told.append, f"after {number}"))
+            assert told == ["after 0", "after 1"]
+            assert len(desk.durable) == 3
+            desk.durable[0]()
+            assert told == ["after 0", "after 1"]
+            desk.durable[1]()
+            assert told == [f"after {number}" for number in range(4)]
+            engine.when_taken(partial(told.append, "at once"))
+            assert told[-1] == "at once"
 
         run(test)
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum, auto
+from functools import partial
 from typing import Any, Final, NamedTuple, get_args
 
 from odradek.protocol.codec import RUN_ACKS, Codec, UnknownMessage, content_type
@@ -325,7 +326,11 @@ class RemoteAttempt:
             self._engine.heard()
         if messages and isinstance(messages[-1], _LAST):
             self._leave(heard_out=True)
-        elif self._stream is not None:
+        else:
+            self._engine.when_taken(partial(self._consumed, count))
+
+    def _consumed(self, count: int) -> None:
+        if self._stream is not None:
             self._stream.consumed(count)
 
     # --- the end ------------------------------------------------------------------------------------
