@@ -9,8 +9,6 @@ from typing import Final
 
 import msgspec
 
-from odradek_engine.config import Config
-
 _LEVELS: Final = {
     "off": logging.CRITICAL + 1,
     "error": logging.ERROR,
@@ -27,11 +25,11 @@ class BadLogFilter(ValueError):
     """The filter cannot be read. The text says what it may look like."""
 
 
-def set_up_logging(config: Config) -> None:
+def set_up_logging(log_filter: str, log_format: str) -> None:
     """Replaces what the root logger did; raises `BadLogFilter`."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_JsonLines() if config.log_format == "json" else _TextLines(config.log_format == "pretty"))
-    levels = read_filter(config.log_filter)
+    handler.setFormatter(_JsonLines() if log_format == "json" else _TextLines(log_format == "pretty"))
+    levels = read_filter(log_filter)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(levels.pop("", logging.WARNING))

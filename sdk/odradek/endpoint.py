@@ -34,7 +34,7 @@ class Application:
 
     def __init__(
         self,
-        services: Iterable[Service | VirtualObject | Workflow],
+        services: Iterable[ServiceDeclaration],
         identity_keys: Iterable[str] = (),
         protocol: Protocol | None = None,
         journal_value_codec: JournalValueCodec | JournalValueCodecProvider | None = None,

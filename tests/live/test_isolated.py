@@ -14,6 +14,9 @@ from live_node import LiveNode, NodeDidNotStart, live_node, wait_until
 pytestmark = pytest.mark.live
 
 APP_FILE = Path(__file__).parent / "isolated_app.py"
+JOURNEYS = 50
+LEGS = 6
+PUBLIC_KEY = "publickeyv1_w7YHemBctH5Ck2nQRQ47iBBqhNHy4FV7t2Usbye2A6f"
 QUICK = {
     "RESTATE_DEFAULT_RETRY_POLICY__INITIAL_INTERVAL": "50ms",
     "RESTATE_WORKER__INVOKER__HTTP2_KEEP_ALIVE_INTERVAL": "1s",
@@ -67,6 +70,8 @@ def test_a_handler_that_blocks_holds_up_its_process_alone(node: LiveNode, tmp_pa
     assert node.attach(invocation) == "done"
     assert node.call("Rough", "process", None) != child
     assert "did not answer for 2 s" in node.said()
+    assert "every handler of" in node.said()
+    assert "by spin (" in node.said()
     assert "was ended by SIGKILL" in node.said()
 
 
@@ -110,11 +115,94 @@ def test_state_and_services_are_the_node_s_own_either_way(tmp_path: Path) -> Non
     assert processes == [False, True, False]
 
 
-def test_an_application_that_cannot_be_loaded_ends_the_node_with_a_clear_word(tmp_path: Path) -> None:
+def legs(tmp_path: Path) -> dict[str, list[int]]:
+    """For each journey the legs in the order in which they were recorded."""
+    found: dict[str, list[int]] = {}
+    for line in marks(tmp_path, "journeys"):
+        name, leg = line.split()
+        found.setdefault(name, []).append(int(leg))
+    return found
+
+
+def test_journeys_go_on_from_their_last_acknowledged_leg(node: LiveNode, tmp_path: Path) -> None:
+    child = node.call("Rough", "process", None)
+    journeys = [node.send("Rough", "journey", f"j{number}") for number in range(JOURNEYS)]
+    wait_until(lambda: sum(map(len, legs(tmp_path).values())) > JOURNEYS * LEGS // 3, "the journeys are under way")
+    os.kill(child, signal.SIGKILL)
+    assert [node.attach(each) for each in journeys] == [f"j{number}" for number in range(JOURNEYS)]
+    for journey in legs(tmp_path).values():
+        assert sorted(set(journey)) == list(range(LEGS))
+        assert journey == sorted(journey), "a leg was run again though a later one had begun"
+    assert len(legs(tmp_path)) == JOURNEYS
+
+
+def test_settings_that_were_changed_stay_over_restarts_of_child_and_node(node: LiveNode) -> None:
+    url = f"{node.admin_url}/services/Counter"
+    node.request("PATCH", url, {"abort_timeout": "3m"})
+    child = node.call("Rough", "process", None)
+    os.kill(child, signal.SIGKILL)
+    assert node.call("Rough", "process", None) != child
+    node.restart()
+    service = node.request("GET", url).json()
+    assert (service["abort_timeout"], service["revision"]) == ("3m", 1)
+    assert len(node.request("GET", f"{node.admin_url}/deployments").json()["deployments"]) == 1
+
+
+GREETER = """
+import os
+import odradek
+greeter = odradek.Service("Greeter")
+@greeter.handler()
+async def {handler}(ctx: odradek.Context) -> int:
+    return os.getpid()
+app = odradek.app([greeter]{options})
+"""
+
+
+def greeter_service(node: LiveNode) -> tuple[int, list[str]]:
+    service = node.request("GET", f"{node.admin_url}/services/Greeter").json()
+    return service["revision"], [handler["name"] for handler in service["handlers"]]
+
+
+def test_a_file_that_was_changed_is_a_new_revision_once_its_child_is_back(tmp_path: Path) -> None:
+    app_file = tmp_path / "greeter.py"
+    app_file.write_text(GREETER.format(handler="hello", options=""))
+    with live_node(tmp_path, [app_file], options=["--isolated"]) as node:
+        child = node.call("Greeter", "hello", None)
+        assert greeter_service(node) == (1, ["hello"])
+        app_file.write_text("import odradek\nodradek.nothing()\n")
+        os.kill(child, signal.SIGKILL)
+        wait_until(lambda: "cannot be served again" in node.said(), "the file cannot be loaded")
+        assert "line 2: AttributeError: module 'odradek' has no attribute 'nothing'" in node.said()
+        assert greeter_service(node) == (1, ["hello"])
+        app_file.write_text(GREETER.format(handler="goodbye", options=""))
+        wait_until(lambda: greeter_service(node) == (2, ["goodbye"]), "the new file is served")
+        assert node.call("Greeter", "goodbye", None) != child
+
+
+@pytest.mark.parametrize("options", [', protocol="request_response"', f', identity_keys=["{PUBLIC_KEY}"]'])
+def test_how_others_reach_an_application_does_not_matter_to_its_node(tmp_path: Path, options: str) -> None:
+    app_file = tmp_path / "greeter.py"
+    app_file.write_text(GREETER.format(handler="hello", options=options))
+    with live_node(tmp_path, [app_file], environment={"RESTATE_WORKER__INVOKER__ISOLATED": "true"}) as node:
+        assert node.call("Greeter", "hello", None) != node.process_id
+
+
+@pytest.mark.parametrize("options", [[], ["--isolated"]])
+def test_an_application_that_cannot_be_loaded_ends_the_node_with_a_clear_word(
+    tmp_path: Path, options: list[str]
+) -> None:
     broken = tmp_path / "broken.py"
     broken.write_text("import odradek\nodradek.nothing()\n")
+    with pytest.raises(NodeDidNotStart) as ended, live_node(tmp_path, [broken], options=options):
+        pass
+    why = "line 2: AttributeError: module 'odradek' has no attribute 'nothing'"
+    assert str(ended.value).endswith(f"ended with exit code 1:\nError: {broken} cannot be loaded: {why}\n")
+
+
+def test_an_application_that_ends_while_it_is_loaded_ends_the_node(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.py"
+    broken.write_text("import os\nos._exit(7)\n")
     with pytest.raises(NodeDidNotStart) as ended, live_node(tmp_path, [broken], options=["--isolated"]):
         pass
-    assert "has no attribute 'nothing'" in str(ended.value)
-    assert "cannot be served: its process ended with exit code 1" in str(ended.value)
-    assert "Traceback" not in str(ended.value)
+    assert f"Error: {broken} cannot be served: its process ended with exit code 7\n" in str(ended.value)

@@ -26,6 +26,7 @@ ENGINE_LAYERS = (
         "replica",
         "schema",
         "topics",
+        "watchdog",
     },
     {"admin", "ingress", "query"},
     {"cli", "node", "testing"},

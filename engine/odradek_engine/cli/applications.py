@@ -12,8 +12,8 @@ import click
 if TYPE_CHECKING:
     from odradek_engine.config import Config
 
-RunNode = Callable[["Config", Sequence[Path], bool], int]
-"""Runs a node until it is told to stop; its exit code. The last says whether applications run in child processes."""
+RunNode = Callable[["Config", Sequence[Path]], int]
+"""Runs a node until it is told to stop; its exit code."""
 
 
 def check_applications(paths: Sequence[Path]) -> None:
@@ -38,9 +38,9 @@ def node_runner() -> RunNode:
             raise
         raise click.ClickException(f"{error.name} is missing: pip install 'odradek[server]'") from None
 
-    def run(config: Config, applications: Sequence[Path], isolated: bool) -> int:
+    def run(config: Config, applications: Sequence[Path]) -> int:
         try:
-            code: int = node.run(config, applications, isolated=isolated)
+            code: int = node.run(config, applications)
         except node.CannotRun as error:
             raise click.ClickException(str(error)) from None
         return code

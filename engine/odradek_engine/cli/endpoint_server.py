@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+from collections.abc import Callable
 from typing import Final
 
-import click
 from h2corn import Config, Server
 
 from odradek.endpoint import Application
@@ -21,14 +21,14 @@ PROBES_MAX: Final = 3
 """A connection whose other end answers none of the probes is closed."""
 
 
-def serve_endpoint(application: Application, listener: socket.socket, *, announced: bool) -> None:
+def serve_endpoint(application: Application, listener: socket.socket, started: Callable[[], None]) -> None:
     """Takes requests at a listening socket, which it closes at the end. SIGTERM and SIGINT stop it in good order.
 
-    `announced`: says where it is.
+    `started` is called on the event loop once it takes requests.
     """
     _notice_dead_engines(listener)
     with listener, asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_serve(application, listener, announced=announced))
+        runner.run(_serve(application, listener, started))
 
 
 def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
@@ -67,7 +67,7 @@ def _notice_dead_engines(listener: socket.socket) -> None:
             listener.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
-async def _serve(application: Application, listener: socket.socket, *, announced: bool) -> None:
+async def _serve(application: Application, listener: socket.socket, started: Callable[[], None]) -> None:
     server = Server(application, _server_config(listener))
     loop = asyncio.get_running_loop()
 
@@ -79,15 +79,5 @@ async def _serve(application: Application, listener: socket.socket, *, announced
         loop.add_signal_handler(number, stop)
     serving = loop.create_task(server.serve())
     await server.wait_started()
-    if announced:
-        click.echo(_banner(application, listener))
+    started()
     await serving
-
-
-def _banner(application: Application, listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    return (
-        f"Odradek serves {', '.join(application.services)} at {url}\n"
-        f"Register it with an engine: odradek deployments register {url}"
-    )

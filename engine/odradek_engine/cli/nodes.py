@@ -29,6 +29,7 @@ _SETTINGS: Final = {
     "admin_port": "admin.bind-port",
     "node_port": "bind-port",
     "brokers": "kafka.brokers",
+    "isolated": "worker.invoker.isolated",
 }
 """Options of the command line, and the settings that they win over."""
 
@@ -51,6 +52,12 @@ def _setting_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--admin-port", type=int, help="Port of the admin API."),
         click.option("--node-port", type=int, help="Port for health and metrics."),
         click.option("--brokers", metavar="HOST:PORT,...", help="Keep the log on this Kafka; without it, embedded."),
+        click.option(
+            "--isolated",
+            is_flag=True,
+            default=None,
+            help="Run each APP_FILE in a child process, which is started again when it ends or hangs.",
+        ),
     )
     for option in reversed(options):
         command = option(command)
@@ -82,6 +89,7 @@ def dev(
     \b
     odradek dev app.py
     odradek dev app.py --fresh
+    odradek dev app.py --isolated
     odradek dev app.py --ingress-port 8081 --admin-port 9071 --node-port 5123 --base-dir /tmp/two
     """
     from odradek_engine.cli.banner import ReadinessWatch
@@ -99,7 +107,7 @@ def dev(
         if no_reload:
             if parent_pipe is None:
                 ReadinessWatch(config).start()
-            context.exit(node_runner()(config, app_files, False))
+            context.exit(node_runner()(config, app_files))
     options = _as_arguments(config_file, flags)
     command = [sys.executable, "-m", "odradek", "dev", *map(str, app_files), "--no-reload", *options]
     folders = sorted({path.absolute().parent for path in app_files})
@@ -113,10 +121,7 @@ def dev(
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="APP_FILE",
-    help="Serve the handlers of this file in the node's process; may be given several times.",
-)
-@click.option(
-    "--isolated", is_flag=True, help="Run each APP_FILE in a child process, which is started again when it ends."
+    help="Serve the handlers of this file; may be given several times.",
 )
 @click.option("--dump-config", "dump_wanted", is_flag=True, help="Print the resulting configuration and exit.")
 @_setting_options
@@ -125,7 +130,6 @@ def server(
     context: click.Context,
     /,
     app_files: tuple[Path, ...],
-    isolated: bool,
     dump_wanted: bool,
     config_file: Path | None,
     **flags: object,
@@ -148,7 +152,7 @@ def server(
         return
     check_applications(app_files)
     with data_directory(config.base_dir):
-        context.exit(node_runner()(config, app_files, isolated))
+        context.exit(node_runner()(config, app_files))
 
 
 def _load(config_file: Path | None, env: Mapping[str, str], flags: Mapping[str, object]) -> Config:
@@ -164,4 +168,5 @@ def _load(config_file: Path | None, env: Mapping[str, str], flags: Mapping[str, 
 def _as_arguments(config_file: Path | None, flags: Mapping[str, object]) -> list[str]:
     """The options again, for the child that is the node."""
     given = {"config_file": config_file, **flags}
-    return [f"--{flag.replace('_', '-')}={value}" for flag, value in given.items() if value is not None]
+    options = ((f"--{flag.replace('_', '-')}", value) for flag, value in given.items() if value is not None)
+    return [option if value is True else f"{option}={value}" for option, value in options]

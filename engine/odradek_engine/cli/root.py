@@ -7,6 +7,7 @@ import click
 from odradek_engine.cli.admin_client import Endpoints
 from odradek_engine.cli.deployments import deployments
 from odradek_engine.cli.invocations import invocations
+from odradek_engine.cli.isolated_child import serve_isolated
 from odradek_engine.cli.kafka_clusters import kafka_clusters
 from odradek_engine.cli.nodes import dev, server
 from odradek_engine.cli.produce import produce
@@ -65,6 +66,7 @@ for command in (
     dev,
     server,
     serve,
+    serve_isolated,
     deployments,
     produce,
     topics,

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
-import signal
 from pathlib import Path
 from socket import socket
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from odradek_engine.cli.applications import check_applications
-from odradek_engine.cli.parent_watch import leave_with_parent
+
+if TYPE_CHECKING:
+    from odradek.endpoint import Application
 
 DEFAULT_BIND: Final = "127.0.0.1:9080"
 
@@ -34,9 +35,7 @@ class Address(click.ParamType):
 @click.command()
 @click.argument("app_file", type=click.Path(path_type=Path), metavar="APP_FILE")
 @click.option("--bind", type=Address(), default=DEFAULT_BIND, show_default=True, help="Listen on this address.")
-@click.option("--listener", type=int, hidden=True)
-@click.option("--parent-pipe", type=int, hidden=True)
-def serve(app_file: Path, bind: tuple[str, int], listener: int | None, parent_pipe: int | None) -> None:
+def serve(app_file: Path, bind: tuple[str, int]) -> None:
     """Serve your handlers to engines in other processes.
 
     An engine reaches them once the address is registered with it. SIGTERM and Ctrl-C stop it in good order: what only
@@ -51,13 +50,19 @@ def serve(app_file: Path, bind: tuple[str, int], listener: int | None, parent_pi
     from odradek_engine.listening import CannotListen, listen
 
     check_applications([app_file])
-    if parent_pipe is not None:
-        leave_with_parent(parent_pipe, signal.SIGKILL)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
         application = load_application(app_file)
-        inherited = None if listener is None else socket(fileno=listener)
-        listening = inherited or listen("the endpoint", "--bind", *bind)
+        listener = listen("the endpoint", "--bind", *bind)
     except (BadApplication, CannotListen) as error:
         raise click.ClickException(str(error)) from None
-    serve_endpoint(application, listening, announced=inherited is None)
+    serve_endpoint(application, listener, lambda: click.echo(_banner(application, listener)))
+
+
+def _banner(application: Application, listener: socket) -> str:
+    host, port = listener.getsockname()[:2]
+    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return (
+        f"Odradek serves {', '.join(application.services)} at {url}\n"
+        f"Register it with an engine: odradek deployments register {url}"
+    )

@@ -67,6 +67,8 @@ class InvokerConfig(Section, frozen=True, kw_only=True):
     message_size_limit_bytes: Annotated[int, Size(1024, GIB)] = 32 * MIB
     eager_state_size_limit_bytes: Annotated[int, Size(0, GIB)] = 32 * MIB
     concurrent_invocations_limit: Annotated[int, Integer(1, 1_000_000)] = 1000
+    isolated: Annotated[bool, Flag()] = False
+    """The node's own applications run in child processes."""
     connect_timeout_ms: Annotated[int, Duration(1)] = 10 * SECOND_MS
     http2_keep_alive_interval_ms: Annotated[int, Duration(1)] = 40 * SECOND_MS
     """A connection to a deployment that is silent for that long is asked whether it lives."""

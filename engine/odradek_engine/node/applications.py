@@ -30,10 +30,10 @@ def hosted_here(application: Application, environment: HandlerEnvironment) -> Ho
 
 
 class Applications:
-    """The applications of a node."""
+    """The applications of a node. Raises `BadApplication` where two have a service of one name."""
 
     def __init__(self, applications: Sequence[Hosted]) -> None:
-        self._manifests = [application.manifest for application in applications]
+        self.all = tuple(applications)
         self._hosts: dict[str, HandlerHost] = {}
         for application in applications:
             for service in application.manifest.services:
@@ -45,12 +45,13 @@ class Applications:
         """Who runs a service's handlers here."""
         return self._hosts.get(service)
 
-    def deployments(self, now: int) -> list[Deployment]:
-        """One deployment for each application; the id follows from the names of its services."""
-        return [_deployment(manifest, now) for manifest in self._manifests]
+    def with_changed(self, application: Hosted) -> Applications:
+        """The same, but for the application that this host runs. Raises `BadApplication`."""
+        return Applications([application if each.host is application.host else each for each in self.all])
 
 
-def _deployment(manifest: EndpointManifest, now: int) -> Deployment:
+def deployment_of(manifest: EndpointManifest, now: int) -> Deployment:
+    """An application as it is registered; the id follows from the names of its services. Raises `BadApplication`."""
     try:
         check_manifest(manifest)
     except BadManifest as error:

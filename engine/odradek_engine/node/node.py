@@ -22,7 +22,7 @@ from odradek_engine.model.effects import StartAttempt
 from odradek_engine.model.outcomes import AnyOutcome, Refused
 from odradek_engine.model.registry import Schema
 from odradek_engine.model.rows import KafkaCluster, Subscription
-from odradek_engine.node.applications import Applications, Hosted, hosted_here
+from odradek_engine.node.applications import Applications, Hosted, deployment_of, hosted_here
 from odradek_engine.node.connections import remote_deployments
 from odradek_engine.node.host import Host
 from odradek_engine.node.identity import Identity
@@ -204,10 +204,19 @@ class Node:
         )
 
     async def _register_applications(self) -> None:
-        for deployment in self._applications.deployments(self.clock.now_ms()):
-            outcome = await self.ask_registry(RegisterDeployment(deployment))
-            if isinstance(outcome, Refused):
-                raise BadApplication(outcome.message)
+        for application in self._applications.all:
+            await self._register(application)
+
+    async def _register(self, application: Hosted) -> None:
+        command = RegisterDeployment(deployment_of(application.manifest, self.clock.now_ms()))
+        outcome = await self.ask_registry(command)
+        if isinstance(outcome, Refused):
+            raise BadApplication(outcome.message)
+
+    async def application_changed(self, application: Hosted) -> None:
+        """An application that runs elsewhere has come back as another one. Raises `BadApplication`."""
+        self._applications = self._applications.with_changed(application)
+        await self._register(application)
 
     def _host_of(self, effect: StartAttempt) -> HandlerHost | None:
         """Who runs an attempt."""

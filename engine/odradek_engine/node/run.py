@@ -23,9 +23,9 @@ from odradek_engine.node.identity import WrongDirectory
 from odradek_engine.node.isolated import IsolatedApplication
 from odradek_engine.node.node import Node
 from odradek_engine.node.system import SystemHost
-from odradek_engine.node.watchdog import Watchdog
 from odradek_engine.replica.recovery import Deposed, PartitionHalted
 from odradek_engine.store.port import StoreError
+from odradek_engine.watchdog import Watchdog
 
 _log = logging.getLogger(__name__)
 
@@ -47,14 +47,14 @@ class CannotRun(Exception):
     """The node cannot start or go on. The text says why and what to do."""
 
 
-def run(config: Config, applications: Sequence[Path], *, isolated: bool = False) -> int:
+def run(config: Config, applications: Sequence[Path]) -> int:
     """Runs a node on the calling thread; its exit code. SIGTERM and SIGINT stop it in good order.
 
-    With `isolated` each application runs in a child process of its own.
     Raises `CannotRun` with one line for people where the node cannot start or go on.
     """
     try:
-        set_up_logging(config)
+        set_up_logging(config.log_filter, config.log_format)
+        isolated = config.worker.invoker.isolated
         loaded = [] if isolated else [load_application(path) for path in applications]
         return _new_loop_runner().run(_serve(config, loaded, applications if isolated else ()))
     except _SAID_IN_ONE_LINE as error:
@@ -91,16 +91,16 @@ async def _serve(config: Config, applications: Sequence[Application], isolated: 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
     async with contextlib.AsyncExitStack() as closing:
-        watchdog = Watchdog()
+        watchdog = Watchdog("everything on this node")
         host = SystemHost(config)
-        children = []
-        for path in isolated:
-            child = IsolatedApplication(path, config, host.clock)
+        children = [IsolatedApplication(path, config, host.clock) for path in isolated]
+        for child in children:
             closing.push_async_callback(child.stop)
-            children.append(await child.start())
-        node = Node(config, applications, host, stop, children)
+        node = Node(config, applications, host, stop, [await child.start() for child in children])
         closing.push_async_callback(node.stop)
         await node.start()
+        for child in children:
+            child.watch(node.application_changed, stop)
         doors = Doors(node)
         closing.push_async_callback(doors.close)
         await doors.open()

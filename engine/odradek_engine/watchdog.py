@@ -1,7 +1,7 @@
 """Notices when something blocks the event loop, and says where it stands.
 
-Handlers in the node's process share its loop: one that computes or blocks for long stops everything of this node. A
-thread looks at a mark that the loop renews; when the mark is old, the loop's own stack says who holds it.
+Handlers share the loop of their process: one that computes or blocks for long stops everything in it. A thread looks at
+a mark that the loop renews; when the mark is old, the loop's own stack says who holds it.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ _FRAMES: Final = 4
 
 
 class Watchdog:
-    """Watches the loop that starts it."""
+    """Watches the loop that starts it. `at_stake`: what stands still with it, for people."""
 
-    def __init__(self) -> None:
+    def __init__(self, at_stake: str) -> None:
+        self._at_stake = at_stake
         self._renewed = time.monotonic()
         self._said = 0.0
         self._stop = threading.Event()
@@ -63,8 +64,9 @@ class Watchdog:
             stack = traceback.extract_stack(frame)[-_FRAMES:]
             where = " < ".join(f"{step.name} ({step.filename}:{step.lineno})" for step in reversed(stack))
             _log.warning(
-                "the event loop has been blocked for %d ms, and with it everything on this node, by %s; blocking or "
+                "the event loop has been blocked for %d ms, and with it %s, by %s; blocking or "
                 "long work of a handler belongs into ctx.run with a plain function, which runs in a thread",
                 blocked * 1000,
+                self._at_stake,
                 where,
             )
