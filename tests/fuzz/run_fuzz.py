@@ -16,7 +16,6 @@ import time
 from pathlib import Path
 
 from fuzz_target import INPUT_BYTES_MAX, FuzzTarget
-from fuzz_targets import TARGETS
 from mutations import damaged
 
 FOUND = Path(__file__).resolve().parents[2] / ".fuzz"
@@ -25,18 +24,31 @@ FOUND = Path(__file__).resolve().parents[2] / ".fuzz"
 def main(arguments: list[str]) -> int:
     seconds = int(arguments[0])
     if len(arguments) > 1:
-        (target,) = [each for each in TARGETS if each.name == arguments[1]]
+        (target,) = [each for each in all_targets(followed=has_atheris()) if each.name == arguments[1]]
         return follow_coverage(target, seconds) if has_atheris() else try_damaged(target, seconds)
     FOUND.mkdir(exist_ok=True)
-    share = str(max(1, seconds // len(TARGETS)))
+    targets = all_targets(followed=False)
+    share = str(max(1, seconds // len(targets)))
     failed = []
-    for target in TARGETS:
+    for target in targets:
         print(f"--- {target.name}", flush=True)
         done = subprocess.run([sys.executable, __file__, share, target.name], cwd=FOUND, check=False)
         if done.returncode:
             failed.append(target.name)
     print(f"broken: {', '.join(failed)}; the inputs are in {FOUND}" if failed else "nothing broke")
     return 1 if failed else 0
+
+
+def all_targets(*, followed: bool) -> tuple[FuzzTarget, ...]:
+    """All parsers; `followed`: made such that the fuzzer sees which of our branches an input takes."""
+    if not followed:
+        from fuzz_targets import TARGETS
+
+        return TARGETS
+    import atheris
+
+    with atheris.instrument_imports(include=["odradek", "odradek_engine", "odradek_connectors"]):
+        return all_targets(followed=False)
 
 
 def has_atheris() -> bool:
@@ -56,7 +68,6 @@ def follow_coverage(target: FuzzTarget, seconds: int) -> int:
     for number, sample in enumerate(target.samples):
         (corpus / f"sample-{number}").write_bytes(sample)
     settings = [f"-max_total_time={seconds}", f"-max_len={INPUT_BYTES_MAX}", "-timeout=20", "-verbosity=0"]
-    atheris.instrument_all()
     atheris.Setup([sys.argv[0], *settings, str(corpus)], target.accept)
     atheris.Fuzz()
     return 0
