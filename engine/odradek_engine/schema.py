@@ -38,7 +38,9 @@ def build_schema(services: Iterable[RegisteredService], deployments: Iterable[De
         for name, service in by_name.items()
         for handler in service.manifest.handlers
     }
-    return Schema(by_name, handlers, by_id)
+    remote = [deployment for deployment in by_id.values() if not deployment.in_process]
+    versions = {deployment.id: protocol_version(deployment, config) for deployment in remote}
+    return Schema(by_name, handlers, by_id, versions)
 
 
 def protocol_version(deployment: Deployment, config: Config) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from datetime import timedelta
 from pathlib import Path
 
@@ -125,6 +126,15 @@ async def call_both(ctx: Context) -> list[str]:
     calls = [ctx.service_call(handler, arg=None) for handler in (journal_first, together)]
     await odradek.gather(*calls)
     return [await call.invocation_id() for call in calls]
+
+
+@failing.handler()
+async def gamble(ctx: Context) -> list[object]:
+    """What chance gave it, and two steps that never give the same twice."""
+    number = ctx.random().randrange(10**9)
+    first = await ctx.run_typed("first", lambda: secrets.token_hex(8))
+    second = await ctx.run_typed("second", lambda: secrets.token_hex(8))
+    return [number, first, second]
 
 
 app = odradek.app([counter, failing, hidden, half, kept])

@@ -177,3 +177,48 @@ def test_retentions_are_shown_as_they_are_kept(node: LiveNode) -> None:
     without_keys = node.call("Kept", "call_both", None)
     assert [retentions(each) for each in with_keys] == [["PT10800S", "PT7200S"], ["PT10800S", "PT10800S"]]
     assert [retentions(each) for each in without_keys] == [["PT7200S", "PT7200S"], ["PT86400S", "PT86400S"]]
+
+
+# --- I ---
+
+
+def act(node: LiveNode, invocation: str, action: str) -> Any:
+    return node.request("PATCH", f"{node.admin_url}/invocations/{invocation}/{action}").json()
+
+
+@pytest.mark.row("I9", "I10")
+def test_restarts_keep_as_much_as_they_are_told_to(node: LiveNode) -> None:
+    before = node.send("Failing", "gamble", None)
+    results = node.attach(before)
+    for start, kept in (("", 0), ("?from=1", 2), ("?from=3", 3)):
+        anew = act(node, before, f"restart-as-new{start}")["new_invocation_id"]
+        assert [new == old for new, old in zip(node.attach(anew), results, strict=True)] == [
+            number < kept for number in range(3)
+        ]
+        row = row_of(node, anew)
+        assert (row["invoked_by"], row["restarted_from"], row["target"]) == ("restart_as_new", before, "Failing/gamble")
+    assert node.attach(before) == results
+
+
+@pytest.mark.row("I9")
+def test_what_cannot_be_restarted(node: LiveNode) -> None:
+    holder = node.send("Counter", "restarts", "hold", None)
+    url = f"{node.admin_url}/invocations/{holder}/restart-as-new"
+    message = f"The invocation '{holder}' is still running."
+    assert refusal(node, "PATCH", url) == (409, {"message": message, "restate_code": None})
+
+
+@pytest.mark.row("I14")
+def test_a_batch_says_of_each_what_became_of_it(node: LiveNode) -> None:
+    ended, backing_off = node.send("Counter", "batch", "add", 1), node.send("Failing", "behind_a_step", None)
+    node.attach(ended)
+    wait_for_status(node, backing_off, "backing-off")
+    unknown = "inv_1gA1bkjbSDNe5Oe8AYv0PhmXuI38GnZKGV"
+    url = f"{node.admin_url}/internal/invocations_batch_operations"
+    answer = node.request("POST", f"{url}/kill", {"invocation_ids": [ended, backing_off, unknown]}).json()
+    failed = [
+        {"invocation_id": ended, "error": f"Invocation '{ended}' was already completed"},
+        {"invocation_id": unknown, "error": f"Invocation '{unknown}' not found"},
+    ]
+    assert answer == {"succeeded": [backing_off], "failed": failed}
+    assert row_of(node, backing_off)["completion_failure"] == "[409] killed"

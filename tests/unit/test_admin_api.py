@@ -272,14 +272,6 @@ def test_a_running_invocation_is_told_to_cancel() -> None:
     assert response.status_code == 202
 
 
-def test_resuming_on_a_deployment() -> None:
-    kept, _ = ask_admin("PATCH", f"/invocations/{INVOCATION}/resume?deployment=latest", lambda _: Done())
-    assert kept.status_code == 200
-    other, _ = ask_admin("PATCH", f"/invocations/{INVOCATION}/resume?deployment=x", lambda _: Done())
-    assert other.status_code == 400
-    assert "'deployment' is invalid" in other.json()["message"]
-
-
 @pytest.mark.parametrize(
     ("query", "command"), [("", Cancel(RAW_ID)), ("?mode=Kill", Kill(RAW_ID)), ("?mode=purge", Purge(RAW_ID))]
 )

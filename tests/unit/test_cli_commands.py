@@ -223,6 +223,23 @@ def test_act_on_one_invocation(admin: FakeAdmin, action: str) -> None:
     assert [request.method for request in admin.requests] == ["PATCH"]
 
 
+def test_restart_says_the_new_id(admin: FakeAdmin) -> None:
+    path = f"PATCH /invocations/{INVOCATION}/restart-as-new"
+    admin.answers |= {
+        path: {"new_invocation_id": "inv_2"},
+        f"{path}?from=4&deployment=keep": {"new_invocation_id": "inv_3"},
+    }
+    assert succeed(admin, "invocations", "restart", INVOCATION) == f"restart-as-new: {INVOCATION} -> inv_2\n"
+    told = succeed(admin, "invocations", "restart", INVOCATION, "--from", "4", "--deployment", "keep")
+    assert told.endswith(" -> inv_3\n")
+
+
+def test_resume_on_another_deployment(admin: FakeAdmin) -> None:
+    admin.answers[f"PATCH /invocations/{INVOCATION}/resume?deployment=latest"] = (200, None)
+    told = succeed(admin, "invocations", "resume", INVOCATION, "--deployment", "latest")
+    assert told == f"resume: {INVOCATION}\n"
+
+
 def test_act_on_many_invocations_asks_first(admin: FakeAdmin) -> None:
     rows = [{"id": f"inv_{n}", "target": "Account/ada/add", "status": "running"} for n in (1, 2)]
     admin.answers |= {

@@ -24,6 +24,7 @@ from odradek_engine.admin.errors import (
     answer_overloaded,
 )
 from odradek_engine.admin.information import MAX_API_VERSION, MIN_API_VERSION, Information, NodeInformation
+from odradek_engine.admin.invocation_batches import InvocationBatches
 from odradek_engine.admin.invocations import Invocations
 from odradek_engine.admin.query import ArrowQuery, Queries
 from odradek_engine.admin.registration import Discovery
@@ -79,6 +80,7 @@ def make_admin_app(
         Services(gateway, config, node.ingress_url),
         ObjectState(gateway),
         Invocations(gateway),
+        InvocationBatches(gateway),
         subscriptions,
         Clusters(gateway, subscriptions),
         Topics(gateway, producers, config.cluster_name),

@@ -1,40 +1,46 @@
-"""A hand on invocations: cancel, kill, pause, resume, purge."""
+"""A hand on invocations, one by one: cancel, kill, pause, resume, restart, purge."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from odradek_engine.admin.errors import AdminError, BadRequest
-from odradek_engine.admin.parameters import read_invocation_id
+from odradek.protocol.ids import MalformedId, format_invocation_id, parse_resource_id
+from odradek_engine.admin.errors import AdminError, BadRequest, json_response
+from odradek_engine.admin.invocation_answers import RESTART, RESUME, status_of
+from odradek_engine.admin.parameters import read_index, read_invocation_id
 from odradek_engine.gateway import Gateway
-from odradek_engine.model.commands import AnyCommand, Cancel, Kill, Pause, Purge, PurgeJournal, Resume
-from odradek_engine.model.outcomes import (
-    AlreadyCompleted,
-    AnyOutcome,
-    Appended,
-    Done,
-    NotCompleted,
-    NotFound,
-    NotRunning,
-    NotStarted,
-    Refused,
+from odradek_engine.model.commands import (
+    KEEP,
+    LATEST,
+    AnyCommand,
+    Cancel,
+    Kill,
+    Pause,
+    Purge,
+    PurgeJournal,
+    RestartAsNew,
+    Resume,
 )
+from odradek_engine.model.outcomes import Accepted
 
-_ACTIONS: Final[dict[str, Callable[[bytes], AnyCommand]]] = {
+ACTIONS: Final[dict[str, Callable[..., AnyCommand]]] = {
     "cancel": Cancel,
     "kill": Kill,
     "pause": Pause,
-    "resume": Resume,
+    RESUME: Resume,
+    RESTART: RestartAsNew,
     "purge": Purge,
     "purge-journal": PurgeJournal,
 }
+"""Each makes its command of a raw id; those that are done on a deployment take a `deployment`, too."""
+ON_DEPLOYMENT: Final = (RESUME, RESTART)
+
 _DELETE_MODES: Final = ("Cancel", "cancel", "Kill", "kill", "Purge", "purge")
-_SAME_DEPLOYMENT: Final = ("keep", "latest")
 
 
 class Invocations:
@@ -47,17 +53,24 @@ class Invocations:
         """All of them."""
         acting = [
             Route(f"/invocations/{{invocation}}/{action}", self._act, methods=["PATCH"], name=action)
-            for action in _ACTIONS
+            for action in ACTIONS
         ]
         return [*acting, Route("/invocations/{invocation}", self._delete, methods=["DELETE"])]
 
     async def _act(self, request: Request) -> Response:
         action = request.url.path.rpartition("/")[2]
         text, invocation = read_invocation_id(request)
-        if action == "resume":
-            _check_deployment(request)
-        outcome = await self._gateway.ask(_ACTIONS[action](invocation))
-        return Response(status_code=_status(outcome, action, text))
+        settings: dict[str, Any] = {}
+        if action == RESTART:
+            settings["last_index"] = read_index(request, "from")
+        deployment = request.query_params.get("deployment")
+        if action in ON_DEPLOYMENT and deployment is not None:
+            settings["deployment"] = parse_deployment(deployment, "query parameter")
+        outcome = await self._gateway.ask(ACTIONS[action](invocation, **settings))
+        status = status_of(action, outcome, text)
+        if isinstance(outcome, Accepted):
+            return json_response({"new_invocation_id": format_invocation_id(outcome.invocation)}, status)
+        return Response(status_code=status)
 
     async def _delete(self, request: Request) -> Response:
         _, invocation = read_invocation_id(request)
@@ -67,38 +80,16 @@ class Invocations:
             raise BadRequest(
                 400, f"Failed to deserialize query string: mode: unknown variant `{mode}`, expected one of {expected}"
             )
-        await self._gateway.ask(_ACTIONS[mode.lower()](invocation))
+        await self._gateway.ask(ACTIONS[mode.lower()](invocation))
         return Response(status_code=202)
 
 
-def _check_deployment(request: Request) -> None:
-    """A service in the node's own process has one deployment: there is no other to resume on."""
-    deployment = request.query_params.get("deployment", "keep")
-    if deployment not in _SAME_DEPLOYMENT:
-        raise AdminError(
-            400, "The query parameter 'deployment' is invalid. Reason: only 'keep' and 'latest' can be resumed on"
-        )
-
-
-def _status(outcome: AnyOutcome, action: str, invocation: str) -> int:
-    match outcome:
-        case Done():
-            return 200
-        case Appended():
-            return 202
-        case NotFound():
-            raise AdminError(404, f"The requested invocation '{invocation}' does not exist")
-        case AlreadyCompleted() if action == "resume":
-            raise AdminError(409, f"The invocation '{invocation}' is completed, cannot be resumed.")
-        case AlreadyCompleted():
-            raise AdminError(409, f"The invocation '{invocation}' was already completed.")
-        case NotCompleted():
-            raise AdminError(409, f"The invocation '{invocation}' is not yet completed.")
-        case NotStarted():
-            raise AdminError(425, f"The invocation '{invocation}' is either inboxed or scheduled, cannot be resumed.")
-        case NotRunning():
-            raise AdminError(409, f"The invocation '{invocation}' is not running, cannot be paused.")
-        case Refused(code, message):
-            raise AdminError(code, message)
-        case _:
-            raise AssertionError(f"{action} answered {outcome!r}")
+def parse_deployment(text: str, where: str) -> str:
+    """`keep`, `latest` or a deployment's id; 400 if it is none. `where`: what the request calls it."""
+    if text.lower() in (KEEP, LATEST):
+        return text.lower()
+    try:
+        parse_resource_id("dp", text)
+    except MalformedId as error:
+        raise AdminError(400, f"The {where} 'deployment' is invalid. Reason: {error}") from None
+    return text

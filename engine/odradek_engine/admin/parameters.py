@@ -13,6 +13,8 @@ from odradek_engine.admin.errors import AdminError, BadRequest
 T = TypeVar("T")
 
 BODY_BYTES: Final = 1024 * 1024
+_INDEX_MAX: Final = 2**32 - 1
+_INDEX_DIGITS: Final = 1_000
 
 
 async def read_json(request: Request, shape: type[T], limit_bytes: int = BODY_BYTES) -> T:
@@ -42,6 +44,23 @@ def read_flag(request: Request, name: str) -> bool:
     if text not in ("true", "false"):
         raise BadRequest(400, f"Failed to deserialize query string: {name}: '{text}' is neither `true` nor `false`")
     return text == "true"
+
+
+def read_index(request: Request, name: str) -> int:
+    """A query parameter that is an index of 32 bits; absent means 0."""
+    texts = request.query_params.getlist(name) or ["0"]
+    text = texts[0].removeprefix("+")
+    if len(texts) > 1:
+        reason = f"duplicate field `{name}`"
+    elif not texts[0]:
+        reason = f"{name}: cannot parse integer from empty string"
+    elif not (text.isascii() and text.isdigit()):
+        reason = f"{name}: invalid digit found in string"
+    elif len(text) > _INDEX_DIGITS or int(text) > _INDEX_MAX:
+        reason = f"{name}: number too large to fit in target type"
+    else:
+        return int(text)
+    raise BadRequest(400, f"Failed to deserialize query string: {reason}")
 
 
 def read_invocation_id(request: Request) -> tuple[str, bytes]:

@@ -77,9 +77,9 @@ class AdminClient:
         """The answer's JSON; `body` is sent as JSON."""
         return self._request("POST", path, body=body)
 
-    def patch(self, path: str, body: object = None) -> Any:
+    def patch(self, path: str, body: object = None, **parameters: str) -> Any:
         """The answer's JSON, None where it is empty; `body`, if there is one, is sent as JSON."""
-        return self._request("PATCH", path, body=body)
+        return self._request("PATCH", path, parameters=parameters, body=body)
 
     def delete(self, path: str, **parameters: str) -> Any:
         """The answer's JSON, None where it is empty."""

@@ -125,6 +125,11 @@ _target = click.argument("targets", nargs=-1, required=True, metavar="TARGET..."
 _yes = click.option("--yes", "-y", "confirmed", is_flag=True, help="Do not ask when it means several invocations.")
 
 
+_deployment = click.option(
+    "--deployment", metavar="DEPLOYMENT", help="Where they run: the id of a deployment, 'latest' or 'keep'."
+)
+
+
 @invocations.command("cancel")
 @_target
 @_yes
@@ -172,15 +177,43 @@ def pause(context: click.Context, targets: tuple[str, ...], confirmed: bool) -> 
 @invocations.command("resume")
 @_target
 @_yes
+@_deployment
 @click.pass_context
-def resume(context: click.Context, targets: tuple[str, ...], confirmed: bool) -> None:
+def resume(context: click.Context, targets: tuple[str, ...], confirmed: bool, deployment: str | None) -> None:
     """Resume invocations that are paused, or try again now those that are backing off.
 
     \b
     odradek invocations resume Account/ada
+    odradek invocations resume Account/ada --deployment latest
     """
     resumable = any_of("status", ("paused", "suspended", "backing-off"))
-    _act(context, "resume", targets, resumable, confirmed)
+    _act(context, "resume", targets, resumable, confirmed, deployment=deployment)
+
+
+@invocations.command("restart")
+@_target
+@_yes
+@click.option("--from", "last_index", type=click.IntRange(0), help="Keep the journal up to the entry of this index.")
+@_deployment
+@click.pass_context
+def restart(
+    context: click.Context,
+    targets: tuple[str, ...],
+    confirmed: bool,
+    last_index: int | None,
+    deployment: str | None,
+) -> None:
+    """Begin completed invocations anew, under new ids and with the same input.
+
+    What the kept part of the journal has the results of is not done again.
+
+    \b
+    odradek invocations restart inv_1dvhzbpPLVmv1mbUTvbFQAqF8HfVnCAs3r
+    odradek invocations restart inv_1dvhzbpPLVmv1mbUTvbFQAqF8HfVnCAs3r --from 4
+    """
+    start = None if last_index is None else str(last_index)
+    settings = {"from": start, "deployment": deployment}
+    _act(context, "restart-as-new", targets, "status = 'completed'", confirmed, **settings)
 
 
 @invocations.command("purge")
@@ -197,8 +230,16 @@ def purge(context: click.Context, targets: tuple[str, ...], confirmed: bool) -> 
     _act(context, "purge", targets, "status = 'completed'", confirmed)
 
 
-def _act(context: click.Context, action: str, targets: tuple[str, ...], condition: str, confirmed: bool) -> None:
+def _act(
+    context: click.Context,
+    action: str,
+    targets: tuple[str, ...],
+    condition: str,
+    confirmed: bool,
+    **settings: str | None,
+) -> None:
     """Does `action` to what the targets mean; exits with 1 where it was refused for any of them."""
+    parameters = {name: value for name, value in settings.items() if value is not None}
     with connect(context) as client:
         chosen = _choose(client, targets, condition)
         several = not all(is_invocation_id(target) for target in targets)
@@ -208,12 +249,13 @@ def _act(context: click.Context, action: str, targets: tuple[str, ...], conditio
         refused = 0
         for invocation in chosen:
             try:
-                client.patch(api_path("invocations", invocation["id"], action))
+                answer = client.patch(api_path("invocations", invocation["id"], action), **parameters)
             except RequestRefused as error:
                 refused += 1
                 click.echo(f"{invocation['id']}: {error.message}", err=True)
             else:
-                click.echo(f"{action}: {invocation['id']}")
+                became = f" -> {answer['new_invocation_id']}" if answer else ""
+                click.echo(f"{action}: {invocation['id']}{became}")
     if refused:
         raise click.ClickException(f"{action} was refused for {refused} of {counted(len(chosen), 'invocation')}")
 

@@ -22,7 +22,7 @@ from odradek_engine.invoker.slots import UNKNOWN, Slots, Waiting
 from odradek_engine.model.commands import AnyCommand, BeginAttempt, FailAttempt, HandlerMessages
 from odradek_engine.model.effects import Deliver, StartAttempt
 from odradek_engine.model.registry import Schema
-from odradek_engine.model.rows import AttemptFailure
+from odradek_engine.model.rows import AttemptFailure, random_seed
 
 _log = logging.getLogger(__name__)
 
@@ -340,7 +340,7 @@ def start_message(effect: StartAttempt) -> Start:
         key=invocation.target.key,
         retry_count_since_last_stored_entry=effect.retries_since_stored_entry,
         duration_since_last_stored_entry=effect.since_last_stored_entry,
-        random_seed=int.from_bytes(invocation.id[16:], "little"),
+        random_seed=random_seed(invocation),
         idempotency_key=invocation.idempotency_key,
     )
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 
 from odradek.protocol.messages import CallCompletion, ErrorBehavior, HandlerMessage, InputCommand, SignalNotification
 from odradek_engine.model.registry import Deployment, ServiceSettings
 from odradek_engine.model.rows import AttemptFailure, Caller, Invocation, KafkaCluster, StateEdit, Subscription, Timer
+
+KEEP: Final = "keep"
+"""On the deployment where the invocation ran so far."""
+LATEST: Final = "latest"
+"""On the newest deployment of its service."""
 
 
 class Command(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -81,9 +86,10 @@ class Kill(Command, frozen=True, array_like=True, tag=9):
 
 
 class Resume(Command, frozen=True, array_like=True, tag=10):
-    """Start a paused, suspended or backing-off invocation now."""
+    """Start a paused, suspended or backing-off invocation now. `deployment`: `KEEP`, `LATEST` or an id."""
 
     invocation: bytes
+    deployment: str = KEEP
 
 
 class Purge(Command, frozen=True, array_like=True, tag=11):
@@ -246,6 +252,17 @@ class ConfigureService(Command, frozen=True, array_like=True, tag=31):
     settings: ServiceSettings
 
 
+class RestartAsNew(Command, frozen=True, array_like=True, tag=32):
+    """Begin a new invocation like a finished one. `last_index`: of the journal entries that it starts with.
+
+    `deployment`: `KEEP`, `LATEST` or an id.
+    """
+
+    invocation: bytes
+    last_index: int = 0
+    deployment: str = LATEST
+
+
 PartitionMessage: TypeAlias = Invoke | CompleteCall | Signal | Cancel | Kill | AskResult
 """What partitions say to each other."""
 
@@ -281,4 +298,5 @@ AnyCommand: TypeAlias = (
     | EditState
     | Pause
     | ConfigureService
+    | RestartAsNew
 )

@@ -70,6 +70,36 @@ class NotRunning(Outcome, frozen=True):
     invocation: bytes
 
 
+class InputGone(Outcome, frozen=True):
+    """The invocation's journal is not kept any more: it cannot be restarted."""
+
+    invocation: bytes
+
+
+class NotRestartable(Outcome, frozen=True):
+    """The invocation is of a workflow, which runs once."""
+
+    invocation: bytes
+
+
+class PrefixOpen(Outcome, frozen=True):
+    """The part of the journal to start with has commands without results, or is longer than the journal."""
+
+    invocation: bytes
+
+
+class UnknownDeployment(Outcome, frozen=True):
+    """There is no deployment of the id that was asked for."""
+
+    invocation: bytes
+
+
+class DeploymentFixed(Outcome, frozen=True):
+    """The invocation runs, or is not bound to a deployment yet: it cannot be moved."""
+
+    invocation: bytes
+
+
 class Refused(Outcome, frozen=True):
     """The command cannot be done; HTTP-like code and text for people."""
 
@@ -94,6 +124,11 @@ AnyOutcome: TypeAlias = (
     | Appended
     | NotStarted
     | NotRunning
+    | InputGone
+    | NotRestartable
+    | PrefixOpen
+    | UnknownDeployment
+    | DeploymentFixed
     | Refused
     | Registered
 )

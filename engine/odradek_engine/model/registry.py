@@ -101,6 +101,8 @@ class Schema(msgspec.Struct, frozen=True):
     services: Mapping[str, RegisteredService]
     handlers: Mapping[tuple[str, str], HandlerSchema]
     deployments: Mapping[str, Deployment]
+    protocol_versions: Mapping[str, int] = {}
+    """Deployment's id -> the service protocol's version that is spoken with it; none for one in the node's process."""
 
     def handler(self, service: str, handler: str) -> HandlerSchema | None:
         """The handler, if it is registered."""

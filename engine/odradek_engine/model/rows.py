@@ -20,10 +20,14 @@ class SourceKind(IntEnum):
     INGRESS = 0
     SERVICE = 1
     SUBSCRIPTION = 2
+    RESTART = 3
 
 
 class Source(Row, frozen=True, array_like=True):
-    """Who asked for an invocation: a client, a handler's invocation, or a subscription."""
+    """Who asked for an invocation: a client, a handler's invocation, a subscription, or an operator's restart.
+
+    `invocation`: the handler's, or the one that was restarted.
+    """
 
     kind: SourceKind
     invocation: bytes | None = None
@@ -51,6 +55,14 @@ class Invocation(Row, frozen=True, array_like=True):
     """Not to start before this instant, 0 for at once."""
     completion_retention: int = 0
     journal_retention: int = 0
+    random_seed: int | None = None
+    """Where it goes on from a part of another's journal: that one's seed. Else its own id makes one."""
+
+
+def random_seed(invocation: Invocation) -> int:
+    """What a handler's chance is seeded with: the same in all attempts."""
+    own = int.from_bytes(invocation.id[16:], "little")
+    return own if invocation.random_seed is None else invocation.random_seed
 
 
 class Phase(IntEnum):

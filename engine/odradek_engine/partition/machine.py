@@ -30,6 +30,7 @@ from odradek_engine.partition.decide import (
     purge,
     read_result,
     registry,
+    restart,
     resume,
     signal,
 )
@@ -52,6 +53,7 @@ _DECIDE: Final[Mapping[type, Callable[[Decision, Any], None]]] = {
     c.Kill: kill.decide,
     c.Pause: pause.decide,
     c.Resume: resume.decide,
+    c.RestartAsNew: restart.decide,
     c.Purge: purge.decide,
     c.PurgeJournal: purge.decide_journal,
     c.Attach: read_result.decide_attach,

@@ -28,6 +28,7 @@ _SOURCES: Final = {
     SourceKind.INGRESS: "ingress",
     SourceKind.SERVICE: "service",
     SourceKind.SUBSCRIPTION: "subscription",
+    SourceKind.RESTART: "restart_as_new",
 }
 _CODE_NAMES: Final = {500: "500 Internal", 570: "570 Journal mismatch", 571: "571 Protocol violation"}
 
@@ -105,14 +106,21 @@ def _completion_failure(row: InvocationRow, _: Context) -> str | None:
 # --- what it is ---
 
 
+def _text_of(invocation: bytes | None) -> str | None:
+    return None if invocation is None else format_invocation_id(invocation)
+
+
 def _source(name: str) -> Read:
     def read(row: InvocationRow, _: Context) -> Any:
         source = row.invocation.source
+        restarted = source.kind is SourceKind.RESTART
         match name:
             case "kind":
                 return _SOURCES[source.kind]
             case "id":
-                return None if source.invocation is None else format_invocation_id(source.invocation)
+                return None if restarted else _text_of(source.invocation)
+            case "restarted":
+                return _text_of(source.invocation) if restarted else None
             case "service":
                 return None if source.target is None else source.target.service
             case "target":
@@ -248,7 +256,7 @@ _BY: Final = {
     "target": Column("invoked_by_target", Kind.TEXT, _source("target")),
 }
 _LIFE: Final = (
-    Column("restarted_from", Kind.TEXT, nothing),
+    Column("restarted_from", Kind.TEXT, _source("restarted")),
     Column("pinned_deployment_id", Kind.TEXT, _first_of(_pinned_to)),
     Column("pinned_service_protocol_version", Kind.UINT32, _protocol_version),
     Column("trace_id", Kind.TEXT, nothing),

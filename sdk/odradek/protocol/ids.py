@@ -71,6 +71,16 @@ def format_resource_id(prefix: str, raw: bytes) -> str:
     return f"{prefix}_1{_encode_base62(raw, _WIDTH_U128)}"
 
 
+def parse_resource_id(prefix: str, text: str) -> bytes:
+    """The 16 raw bytes of `<prefix>_1...`; raises `MalformedId`."""
+    if not text.startswith(f"{prefix}_1"):
+        raise MalformedId("bad format" if text else "bad length")
+    digits = text[len(prefix) + 2 :]
+    if len(digits) != _WIDTH_U128:
+        raise MalformedId("bad length")
+    return _decode_base62(digits, 16)
+
+
 def format_awakeable_id(invocation_id: bytes, signal_index: int) -> str:
     """`sign_1...` of an awakeable: invocation and signal index."""
     return "sign_1" + base64.urlsafe_b64encode(invocation_id + struct.pack(">I", signal_index)).decode().rstrip("=")

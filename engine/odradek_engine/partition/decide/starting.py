@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from odradek.protocol.messages import InputCommand
+from odradek.protocol.messages import Entry, InputCommand
 from odradek_engine.model.effects import ArmTimer, StartAttempt
 from odradek_engine.model.events import (
     InboxPushed,
@@ -28,8 +28,13 @@ def create(d: Decision, invocation: Invocation, entry: InputCommand) -> None:
         d.emit(InvocationCreated(invocation, Status(Phase.SCHEDULED, d.now, scheduled_at=d.now), (entry,)))
         set_timer(d, Timer(invocation.execution_time, TimerKind.START, invocation.id))
         return
-    status = _take_turn(d, invocation, Status(Phase.INVOKED, d.now))
-    d.emit(InvocationCreated(invocation, status, (entry,)))
+    create_now(d, invocation, Status(Phase.INVOKED, d.now), (entry,))
+
+
+def create_now(d: Decision, invocation: Invocation, status: Status, entries: tuple[Entry, ...]) -> None:
+    """A new invocation, admitted at once, whose journal begins with `entries`."""
+    status = _take_turn(d, invocation, status)
+    d.emit(InvocationCreated(invocation, status, entries))
     if status.phase is Phase.INVOKED:
         start_attempt(d, invocation, status)
 
