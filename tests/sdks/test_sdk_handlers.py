@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from functools import partial
 from typing import Any
@@ -13,6 +14,7 @@ from sdk_node import SdkNode
 from live_node import Refused, wait_until
 
 MIB = 1024 * 1024
+A_DAY = {"secs": 86400, "nanos": 0}
 
 
 @pytest.mark.row("A1", "A2", "A16", "A19")
@@ -75,6 +77,17 @@ def test_state(remote: SdkNode) -> None:
     remote.node.call("Counter", key, "clear", None)
     assert remote.state("Counter", key) == {}
     assert remote.node.call("Counter", key, "add", 5) == 5
+
+
+def test_a_call_in_the_journal(remote: SdkNode) -> None:
+    invocation = remote.node.send("Greeter", "first_of", None)
+    remote.node.attach(invocation)
+    where = f"id = '{invocation}' AND entry_type = 'Command: Call'"
+    (row,) = remote.node.sql(f"SELECT entry_json FROM sys_journal WHERE {where}")
+    request = json.loads(row["entry_json"])["Command"]["Call"]["request"]
+    assert request["invocation_target"] == {"Service": {"name": "Greeter", "handler": "greet", "scope": None}}
+    assert (request["parameter"], request["idempotency_key"]) == (list(b'"race"'), None)
+    assert request["completion_retention_duration"] == request["journal_retention_duration"] == A_DAY
 
 
 @pytest.mark.row("F8")

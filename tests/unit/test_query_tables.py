@@ -401,6 +401,9 @@ def test_calls_as_json() -> None:
         "completion_retention_duration": DAY,
         "journal_retention_duration": DAY,
     }
+    unnamed = msgspec.structs.replace(call, idempotency_key=None)
+    request = json.loads(entry_json(unnamed, {6: CALLEE}, SCHEMA, lite=False))["Command"]["Call"]["request"]
+    assert request["completion_retention_duration"] == DAY
     send = m.OneWayCallCommand("Svc", "greet", b"", 5, (), "", None, 8)
     sent = json.loads(entry_json(send, {8: CALLEE}, SCHEMA, lite=True))["Command"]["OneWayCall"]
     assert sent == {

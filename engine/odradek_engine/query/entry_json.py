@@ -168,8 +168,6 @@ def _request(
     if lite:
         return target
     handler = schema.handler(entry.service_name, entry.handler_name)
-    is_kept = handler and (entry.idempotency_key is not None or handler.kind is TargetKind.WORKFLOW_RUN)
-    completion_retention = handler.completion_retention if handler and is_kept else 0
     return {
         "request": target
         | {
@@ -177,7 +175,7 @@ def _request(
             "parameter": list(entry.parameter),
             "headers": _headers(entry.headers),
             "idempotency_key": entry.idempotency_key,
-            "completion_retention_duration": _duration(completion_retention),
+            "completion_retention_duration": _duration(handler.completion_retention if handler else 0),
             "journal_retention_duration": _duration(handler.journal_retention if handler else 0),
         }
     }
