@@ -36,6 +36,7 @@ async def fail_after_a_step(exchange: Any) -> None:
 
 
 class TestRegistering:
+    @pytest.mark.row("A4")
     def test_a_dry_run_stores_nothing(self, server: Server, name: str) -> None:
         with ScriptedDeployment(service(name, "h")).serving() as url:
             answer = server.admin("POST", "/deployments", {"uri": url, "dry_run": True})
@@ -51,6 +52,7 @@ class TestRegistering:
             assert answer.json()["sdk_version"] == "scripted/1"
             assert server.call(f"{name}/h", 5).json() == 5
 
+    @pytest.mark.row("A5", "A6")
     def test_a_known_address_is_asked_again_by_force_only(self, server: Server, name: str) -> None:
         deployment = ScriptedDeployment(service(name, "h"))
         with deployment.serving() as url:
@@ -72,6 +74,7 @@ class TestRegistering:
             assert server.admin("POST", "/v2/deployments", {"uri": url, "force": False}).status_code == 409
             assert revisions(server.admin("POST", "/v4/deployments", {"uri": url}).json()) == {name: 2}
 
+    @pytest.mark.row("A7")
     @pytest.mark.parametrize("allowed", ["breaking", "force"])
     def test_another_type_of_a_service_is_refused_unless_allowed(self, server: Server, name: str, allowed: str) -> None:
         with ScriptedDeployment(service(name, "h")).serving() as url:
@@ -83,6 +86,7 @@ class TestRegistering:
             assert revisions(server.register(url, **{allowed: True})) == {name: 2}
             assert server.get(f"/services/{name}")["ty"] == "VirtualObject"
 
+    @pytest.mark.row("A9", "A10")
     def test_headers_and_metadata(self, server: Server, name: str) -> None:
         deployment = ScriptedDeployment(service(name, "h"))
         with deployment.serving() as url:
@@ -92,6 +96,7 @@ class TestRegistering:
             server.call(f"{name}/h")
         assert [sent["x-team"] for sent in (*deployment.discovered, *deployment.invoked)] == ["a b", "a b"]
 
+    @pytest.mark.row("A13")
     def test_an_address_below_a_path(self, server: Server, name: str) -> None:
         deployment = ScriptedDeployment(service(name, "h"))
         with deployment.serving() as url:
@@ -101,6 +106,7 @@ class TestRegistering:
         assert deployment.discovered[0][":path"] == f"{base}/pre/fix/discover"
         assert deployment.invoked[0][":path"] == f"{base}/pre/fix/invoke/{name}/h"
 
+    @pytest.mark.row("A2")
     def test_over_http1(self, server: Server, name: str) -> None:
         deployment = ScriptedDeployment(
             service(name, {"name": "h", "inactivityTimeout": 7}, inactivityTimeout=5), mode="REQUEST_RESPONSE"
@@ -162,6 +168,7 @@ SHOWN = {
 
 
 class TestWhatIsShown:
+    @pytest.mark.row("A11")
     def test_settings_of_a_service(self, server: Server, name: str) -> None:
         with ScriptedDeployment(service(name, "h", **SETTINGS)).serving() as url:
             made = server.register(url)
@@ -169,6 +176,7 @@ class TestWhatIsShown:
             assert {key: value for key, value in made["services"][0].items() if key != "handlers"} == shown
             assert server.call(f"{name}/h").status_code == 400
 
+    @pytest.mark.row("A11")
     def test_settings_of_a_handler(self, server: Server, name: str) -> None:
         with ScriptedDeployment(service(name, {"name": "h", **SETTINGS})).serving() as url:
             server.register(url)
@@ -194,6 +202,7 @@ class TestWhatIsShown:
             server.register(url)
         assert server.get(f"/services/{name}/handlers/h").get("ty") == shown
 
+    @pytest.mark.row("A12")
     @pytest.mark.parametrize(
         ("rule", "said"),
         [
@@ -220,6 +229,7 @@ class TestWhatIsShown:
 
 
 class TestChanging:
+    @pytest.mark.row("A14")
     def test_an_invocation_under_way_moves_with_its_deployment(self, server: Server, name: str) -> None:
         here, there = ScriptedDeployment(service(name, "h")), ScriptedDeployment(service(name, "h"))
         here.handle = fail_after_a_step
@@ -279,6 +289,7 @@ class TestChanging:
 
 
 class TestRemoving:
+    @pytest.mark.row("A20")
     def test_running_invocations_stay_and_new_ones_go_to_the_newest(self, server: Server, name: str) -> None:
         old, new = ScriptedDeployment(service(name, "h")), ScriptedDeployment(service(name, "h"))
         old.handle = fail_after_a_step
@@ -293,6 +304,7 @@ class TestRemoving:
             assert server.attach(invocation) == 1
             assert [sent["x-restate-invocation-id"] for sent in new.invoked] != [invocation]
 
+    @pytest.mark.row("A15")
     def test_it_goes_by_force_only(self, server: Server, name: str) -> None:
         deployment = ScriptedDeployment(service(name, "h"))
         deployment.handle = fail_after_a_step
@@ -356,6 +368,7 @@ def talking_nonsense(said: bytes) -> Iterator[str]:
 class TestBadInput:
     """One clear error, and nothing is registered."""
 
+    @pytest.mark.row("A8")
     @pytest.mark.parametrize(("sent", "status", "code"), list(refused_manifests()))
     def test_manifests(self, server: Server, sent: Any, status: int, code: str | None) -> None:
         deployment = ScriptedDeployment()

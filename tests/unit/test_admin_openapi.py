@@ -122,6 +122,7 @@ def test_private_handlers_are_left_out() -> None:
     assert not any("hidden" in path for path in paths)
 
 
+@pytest.mark.row("A11", "A12")
 def test_a_call() -> None:
     whole = document("Svc")
     assert (whole["openapi"], whole["info"]["description"], whole["info"]["version"]) == ("3.1.0", "Greets.", "3")
