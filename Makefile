@@ -96,9 +96,12 @@ fuzz: setup  ## Inputs for every parser of outside bytes, guided by coverage whe
 model: setup  ## Every state of the journal protocol within bounds, and every rule dropped once (RULE=name: how it breaks)
 	$(PY) tests/journal_model/run_model.py $(if $(RULE),"$(RULE)")
 
-.PHONY: simulate
-simulate: setup  ## The whole engine from seeds, under faults (SEEDS=500; SEED=7: one, with its trace)
-	$(PY) -m simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),500))
+.PHONY: simulate mutants
+simulate: setup  ## The whole engine from seeds, under faults (SEEDS=500 FIRST=0; SEED=7: one, with its trace)
+	$(PY) -m simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),500) --first $(or $(FIRST),0))
+
+mutants: setup  ## Bugs planted into the engine: the simulation finds each of them
+	$(PY) -m simulation --mutants
 
 bench: setup  ## Measure, and print ratios (BROKERS=host:port, PEERS=1: the peers too, REMOTE=1: handlers elsewhere, SOAK=1: a million calls)
 	$(PY) -m bench $(if $(BROKERS),--brokers $(BROKERS)) $(if $(PEERS),--peers) $(if $(REMOTE),--remote) $(if $(SOAK),--soak)

@@ -7,6 +7,7 @@ import logging
 import sys
 
 from simulation.drawing import draw_plan
+from simulation.mutants.hunt import hunt_all
 from simulation.run import run
 
 
@@ -16,10 +17,13 @@ def main() -> int:
     options.add_argument("--seed", type=int, help="run this one alone, and show its trace")
     options.add_argument("--seeds", type=int, default=100, help="how many")
     options.add_argument("--first", type=int, default=0, help="the first one")
+    options.add_argument("--mutants", nargs="?", const="", help="plant bugs, those whose names have this in them")
     given = options.parse_args()
     logging.basicConfig(level=logging.CRITICAL)
     logging.getLogger("odradek").setLevel(logging.ERROR)
     logging.getLogger("odradek_engine").setLevel(logging.ERROR)
+    if given.mutants is not None:
+        return _hunt(given.mutants, given.first)
     if given.seed is not None:
         report = run(draw_plan(given.seed), print)
         print(f"seed {given.seed}: {report.digest}, {report.cpu_seconds:.3f} CPU seconds")
@@ -41,6 +45,16 @@ def main() -> int:
         f"{cpu / given.seeds:.3f} CPU seconds a seed, {virtual / max(cpu, 1e-9):.0f} times real time"
     )
     return 1 if failed else 0
+
+
+def _hunt(wanted: str, first: int) -> int:
+    alive = 0
+    print(f"{'mutant':44} {'seed':>6} {'runs':>6} {'CPU s':>7}  found by")
+    for find in hunt_all(wanted, first):
+        alive += find.seed is None
+        seed = "alive" if find.seed is None else str(find.seed)
+        print(f"{find.mutant:44} {seed:>6} {find.runs:6} {find.cpu_seconds:7.2f}  {find.found[:60]}", flush=True)
+    return 1 if alive else 0
 
 
 sys.exit(main())

@@ -15,7 +15,9 @@ from odradek_engine.model.outcomes import AnyOutcome
 from odradek_engine.model.registry import HandlerSchema
 from odradek_engine.model.target import Target, TargetKind
 from odradek_engine.partition.routing import new_invocation_id
+from odradek_engine.store.port import StoreError
 from simulation.plan import Request
+from simulation.reading import StateRead
 
 if TYPE_CHECKING:
     from simulation.machine import Machine
@@ -32,6 +34,7 @@ _SIMPLE: Final[dict[str, type[Any]]] = {
     "output": c.ReadOutput,
     "cancel": c.Cancel,
     "kill": c.Kill,
+    "pause": c.Pause,
     "resume": c.Resume,
     "purge": c.Purge,
     "purge journal": c.PurgeJournal,
@@ -55,16 +58,25 @@ class _Connection:
         try:
             if not machine.serving_now:
                 raise Overloaded("not ready yet")
-            machine.node.submit(client.command(machine), self._reply)
+            if client.request.kind == "state":
+                world.loop.create_task(self._read_state(machine, client.request))
+            else:
+                machine.node.submit(client.command(machine), self._reply)
         except Overloaded:
             world.loop.call_in_world(self.broken)
 
-    def _reply(self, outcome: AnyOutcome) -> None:
+    async def _read_state(self, machine: Machine, request: Request) -> None:
+        try:
+            self._reply(StateRead(await machine.node.object_state(request.service, request.key)))
+        except StoreError as error:
+            machine.cannot_go_on(error)
+
+    def _reply(self, outcome: AnyOutcome | StateRead) -> None:
         """The node answers. In its process."""
         if self._process.alive and self.client is not None:
             self.client.world.loop.call_in_world(lambda: self._heard(outcome))
 
-    def _heard(self, outcome: AnyOutcome) -> None:
+    def _heard(self, outcome: AnyOutcome | StateRead) -> None:
         client = self.client
         if client is not None:
             self.close()
@@ -92,7 +104,7 @@ class Client:
         self.invocation = b""
         self.begun_at = world.time()
         self.answered_at: float | None = None
-        self.outcome: AnyOutcome | None = None
+        self.outcome: AnyOutcome | StateRead | None = None
         self.gone = False
         """It waits no more, answer or not."""
         self._tries = 0
@@ -119,6 +131,7 @@ class Client:
         if not machine.alive:
             self.try_later()
             return
+        self.world.asked(self)
         self._connection = connection = _Connection(self, machine)
         patience = self.request.patience if self.world.faulty else PATIENT_SECONDS
         self._timer = self.world.later(patience, self._out_of_patience)
@@ -135,7 +148,7 @@ class Client:
             self._timer.cancel()
         self._timer = self.world.later(AGAIN_SECONDS, self._try)
 
-    def answered(self, outcome: AnyOutcome) -> None:
+    def answered(self, outcome: AnyOutcome | StateRead) -> None:
         """The answer is there."""
         if self._timer is not None:
             self._timer.cancel()
@@ -196,6 +209,8 @@ class Clients:
 
     def invocation_of(self, request: Request) -> bytes | None:
         """The invocation that a request begins or is about."""
+        if request.kind == "state":
+            return b""
         if request.kind not in INVOKING:
             return self._ids.get(request.subject)
         kind = self._kinds[request.service, request.handler].kind

@@ -20,7 +20,9 @@ REQUESTS: Final = (8, 40)
 FAULTS: Final = (0, 9)
 HITS_MAX: Final = 40
 FLOWS: Final = ("f", "g")
-_CONTROLS: Final = ("attach", "output", "cancel", "kill", "resume", "purge", "purge journal", "signal", "again")
+_ABOUT_ALL: Final = ("attach", "output", "cancel", "kill", "again")
+_ABOUT_SOME: Final = ("pause", "resume", "purge", "purge journal", "signal")
+_CONTROLS: Final = (*_ABOUT_ALL, *_ABOUT_SOME)
 
 
 def draw_plan(seed: int) -> Plan:
@@ -87,7 +89,9 @@ def _with(request: Request, **changes: object) -> Request:
 
 
 def _cell(chance: random.Random, _programs: Programs, before: list[Request], request: Request) -> Request:
-    handler = chance.choice(("write", "add", "add", "read", "read"))
+    handler = chance.choice(("write", "add", "add", "read", "read", "state"))
+    if handler == "state":
+        return _with(request, kind="state", service=chance.choice(("Cell", "Actor")), key=chance.choice(CELLS))
     body = None if handler == "read" else chance.randint(1, 4) * (1 if handler == "add" else 100)
     key = chance.choice(CELLS)
     kind = "send" if chance.random() < 0.1 else "call"
@@ -145,7 +149,7 @@ def _produce(chance: random.Random, programs: Programs, before: list[Request], r
 
 
 def _draw_faults(chance: random.Random, setting: Setting) -> tuple[Fault, ...]:
-    kinds = ["crash", "crash", "power", "storm", "jump", "drift", "sync", "stop"]
+    kinds = ["crash", "crash", "power", "storm", "jump", "drift", "wobble", "sync", "stop"]
     if setting.shared:
         kinds += ["lose disk", "freeze", "flip"]
     if setting.nodes > 1:
@@ -171,6 +175,8 @@ def _amount(chance: random.Random, kind: str) -> float:
             return chance.choice((-3_600.0, -2.0, 2.0, 3_600.0))
         case "drift":
             return chance.choice((-0.01, 0.01, 0.0005))
+        case "wobble":
+            return chance.uniform(0.5, 3.0)
         case "storm":
             return chance.uniform(0.2, 3.0)
     return 0.0

@@ -17,6 +17,7 @@ STORM: Final = Faults(
     delay_ms=(0.1, 20.0), slow=0.2, slow_ms=(50.0, 1_500.0), error=0.15, written_in_spite=0.5, doubled=0.1
 )
 PASSES_MAX: Final = 12
+WOBBLE_SECONDS: Final = 0.01
 
 
 def crash(world: World, machine: Machine, amount: float) -> None:
@@ -66,6 +67,14 @@ def jump(_world: World, machine: Machine, amount: float) -> None:
     machine.clock.jump(int(amount * 1000))
 
 
+def wobble(world: World, machine: Machine, amount: float) -> None:
+    """For so many seconds the wall clock is set back and forth, many times a second."""
+    if amount > 0 and world.faulty:
+        machine.clock.jump(40)
+        world.later(WOBBLE_SECONDS, lambda: machine.clock.jump(-40))
+        world.later(2 * WOBBLE_SECONDS, lambda: wobble(world, machine, amount - 2 * WOBBLE_SECONDS))
+
+
 def drift(_world: World, machine: Machine, amount: float) -> None:
     """The wall clock runs too fast by this share, or too slow."""
     machine.clock.drift = amount
@@ -96,6 +105,7 @@ KINDS: Final[dict[str, Callable[[World, Machine, float], None]]] = {
     "freeze": freeze,
     "jump": jump,
     "drift": drift,
+    "wobble": wobble,
     "propose": propose,
     "storm": storm,
     "sync": sync,

@@ -22,7 +22,7 @@ STILL_SECONDS: Final = 20.0
 HEAL_SECONDS: Final = 200.0
 """... and so long after it everything must have ended."""
 UPKEEP_SECONDS: Final = 3.0
-"""So long retention gets to forget what is over."""
+"""So long nothing may begin again, and retention gets to forget what is over."""
 LOOK_SECONDS: Final = 1.0
 
 
@@ -63,6 +63,8 @@ def run(plan: Plan, show: Show | None = None) -> Report:
         _carry_out(world)
     except (NothingLeft, StillBusy) as error:
         world.violated("L1 liveness", str(error))
+    except Exception as error:
+        world.violated("the engine works", repr(error))
     finally:
         root.removeHandler(complaints)
         _close(world)
@@ -112,13 +114,18 @@ def _heal(world: World) -> bool:
     deadline = world.time() + HEAL_SECONDS
     before: object = None
     moved = world.time()
+    over = 0.0
     while world.time() < min(deadline, moved + STILL_SECONDS):
         if not _pass(world, LOOK_SECONDS):
             return False
         serving = [machine for machine in world.machines if machine.serving_now]
         rows = operator.look(serving[0]) if serving else []
-        if serving and not rows and not world.clients.waiting:
-            return _pass(world, UPKEEP_SECONDS)
+        if serving and serving[0].serving_now and not rows and not world.clients.waiting:
+            over = over or world.time()
+            if world.time() >= over + UPKEEP_SECONDS:
+                return True
+        else:
+            over = 0.0
         stands = [(row.invocation.id, len(world.history.invocations[row.invocation.id].entries)) for row in rows]
         if stands != before:
             before, moved = stands, world.time()

@@ -52,6 +52,8 @@ class World:
         """Done at the first violation."""
         self.cluster = SimulatedCluster(setting.seed, WorldScheduler(self.loop), setting.log)
         self.cluster.written = self._written
+        self.retained_bytes = setting.retained_bytes
+        self.nodes = setting.nodes
         self.history = History(setting.partitions, self._event)
         self.outside = begin_outside(lambda text: self.violated("I3 steps", text), self._life_of)
         self.checkers = all_checkers(self)
@@ -119,6 +121,11 @@ class World:
         known = self.history.invocations.get(invocation)
         for checker in self.checkers:
             checker.delivered(known, messages)
+
+    def asked(self, client: Client) -> None:
+        """A client asks."""
+        for checker in self.checkers:
+            checker.asked(client.request, client.invocation)
 
     def replied(self, client: Client) -> None:
         """A client has its answer."""

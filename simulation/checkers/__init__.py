@@ -2,12 +2,42 @@
 
 from __future__ import annotations
 
+from simulation.checkers.denials import Denials
+from simulation.checkers.epochs import Epochs
+from simulation.checkers.idempotency import Idempotency
 from simulation.checkers.journal_entries import JournalEntries
+from simulation.checkers.linearizability import Linearizability
+from simulation.checkers.messages import Messages
+from simulation.checkers.nothing_left import NothingLeft
 from simulation.checkers.one_outcome import OneOutcome
 from simulation.checkers.one_writer import OneWriter
 from simulation.checkers.port import Checker, Watched
+from simulation.checkers.promises import Promises
+from simulation.checkers.reads import Reads
+from simulation.checkers.release import Release
+from simulation.checkers.signals import Signals
+from simulation.checkers.source_records import SourceRecords
+from simulation.checkers.tables import TablesFollowJournals
+from simulation.checkers.timers import Timers
 
-_KINDS: tuple[type[Checker], ...] = (OneOutcome, OneWriter, JournalEntries)
+_KINDS: tuple[type[Checker], ...] = (
+    OneOutcome,
+    OneWriter,
+    JournalEntries,
+    TablesFollowJournals,
+    SourceRecords,
+    Messages,
+    Timers,
+    Idempotency,
+    Epochs,
+    Promises,
+    Release,
+    Reads,
+    Denials,
+    Signals,
+    Linearizability,
+    NothingLeft,
+)
 
 
 def all_checkers(run: Watched) -> list[Checker]:

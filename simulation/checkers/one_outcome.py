@@ -13,6 +13,7 @@ from odradek_engine.partition.decide.invoke import SECOND_RUN
 from simulation.checkers.port import Checker, Handle, hexed
 from simulation.history import Moment
 from simulation.plan import Request
+from simulation.reading import StateRead
 
 if TYPE_CHECKING:
     from simulation.world import World
@@ -41,7 +42,7 @@ class OneOutcome(Checker):
         if known is None or known.ended:
             self.violated(f"{hexed(event.invocation)} ended again at {moment.partition}/{moment.offset}")
 
-    def replied(self, request: Request, invocation: bytes, outcome: AnyOutcome) -> None:
+    def replied(self, request: Request, invocation: bytes, outcome: AnyOutcome | StateRead) -> None:
         if isinstance(outcome, Accepted | Ended):
             self._accepted[invocation] = None
         known = self.history.invocations.get(invocation)

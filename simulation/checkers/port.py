@@ -9,6 +9,7 @@ from odradek.protocol.messages import EngineMessage, Entry, Start
 from odradek_engine.model.outcomes import AnyOutcome
 from simulation.history import History, Known, Moment
 from simulation.plan import Request
+from simulation.reading import StateRead
 
 if TYPE_CHECKING:
     from simulation.world import World
@@ -20,6 +21,9 @@ class Watched(Protocol):
     """The run, as a checker sees it."""
 
     history: History
+    retained_bytes: int
+    """How much a partition keeps of what has ended."""
+    nodes: int
 
     def violated(self, what: str, text: str) -> None:
         """A property does not hold."""
@@ -41,7 +45,10 @@ class Checker:
         """What is called for events that count, just before the history takes note of them."""
         return {}
 
-    def replied(self, request: Request, invocation: bytes, outcome: AnyOutcome) -> None:
+    def asked(self, request: Request, invocation: bytes) -> None:
+        """A client asks, for the first time or again."""
+
+    def replied(self, request: Request, invocation: bytes, outcome: AnyOutcome | StateRead) -> None:
         """A client has its answer."""
 
     def started(self, invocation: bytes, known: Known | None, start: Start, journal: Sequence[Entry]) -> None:
