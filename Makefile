@@ -4,7 +4,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 SOURCES := sdk engine connectors
-CHECKED := $(SOURCES) tests $(wildcard examples bench simulation)
+CHECKED := $(SOURCES) tests $(wildcard examples bench)
 
 # The server that `make test-oracle` holds us against.
 RESTATE_VERSION := 1.7.12
@@ -55,7 +55,8 @@ fmt: setup  ## Put style and formatting right
 
 types: setup  ## Static types
 	$(VENV)/bin/mypy
-	$(VENV)/bin/mypy --strict bench examples simulation
+	$(VENV)/bin/mypy --strict bench examples
+	MYPYPATH=tests $(VENV)/bin/mypy --strict --package simulation
 
 unit: setup  ## The tests that need nothing but this process
 	$(PY) -m pytest tests/unit $(ARGS)
@@ -98,10 +99,10 @@ model: setup  ## Every state of the journal protocol within bounds, and every ru
 
 .PHONY: simulate mutants
 simulate: setup  ## The whole engine from seeds, under faults (SEEDS=500 FIRST=0; SEED=7: one, with its trace)
-	$(PY) -m simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),500) --first $(or $(FIRST),0))
+	PYTHONPATH=tests $(PY) -m simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),500) --first $(or $(FIRST),0))
 
 mutants: setup  ## Bugs planted into the engine: the simulation finds each of them
-	$(PY) -m simulation --mutants
+	PYTHONPATH=tests $(PY) -m simulation --mutants
 
 bench: setup  ## Measure, and print ratios (BROKERS=host:port, PEERS=1: the peers too, REMOTE=1: handlers elsewhere, SOAK=1: a million calls)
 	$(PY) -m bench $(if $(BROKERS),--brokers $(BROKERS)) $(if $(PEERS),--peers) $(if $(REMOTE),--remote) $(if $(SOAK),--soak)

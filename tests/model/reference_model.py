@@ -28,6 +28,9 @@ class Life:
     phase: str
     journal: list[object]
     attempt: int = 0
+    """How many there were."""
+    before_first: int | None = None
+    """The number that the engine's first attempt follows, once that is known."""
     backing_off: bool = False
     awaited: frozenset[object] = frozenset()
     arrived: set[object] = field(default_factory=set)

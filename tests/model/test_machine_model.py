@@ -131,7 +131,7 @@ class MachineAgainstModel(RuleBasedStateMachine):
     # --- handlers ---
 
     def say(self, raw: bytes, *messages: Any) -> None:
-        self.decide(c.HandlerMessages(raw, self.model.lives[raw].attempt, messages))
+        self.decide(c.HandlerMessages(raw, self.world.status(raw).attempt, messages))
 
     @precondition(lambda self: self.live())
     @rule(pick=PICK, step=st.sampled_from(STEPS), number=st.integers(0, 3))
@@ -237,8 +237,8 @@ class MachineAgainstModel(RuleBasedStateMachine):
     @rule(pick=PICK, back=st.integers(1, 2))
     def a_stale_handler_speaks(self, pick: int, back: int) -> None:
         raw = self.one_of(self.known, pick)
-        life = self.model.lives.get(raw)
-        self.decide(c.HandlerMessages(raw, life.attempt - back if life else 1, (m.RunCommand(999), m.End())))
+        attempt = self.world.status(raw).attempt - back if raw in self.model.lives else 1
+        self.decide(c.HandlerMessages(raw, attempt, (m.RunCommand(999), m.End())))
         assert self.world.events == []
 
     # --- time and durability ---
@@ -269,7 +269,10 @@ class MachineAgainstModel(RuleBasedStateMachine):
         for raw, life in model.lives.items():
             status = world.status(raw)
             backing_off = status.retry is not None and status.retry.next_retry_at is not None
-            assert (PHASES[status.phase], status.attempt, backing_off) == (life.phase, life.attempt, life.backing_off)
+            if life.before_first is None:
+                life.before_first = status.attempt - life.attempt
+            attempt = status.attempt - life.before_first
+            assert (PHASES[status.phase], attempt, backing_off) == (life.phase, life.attempt, life.backing_off)
             assert world.journal(raw) == tuple(life.journal)
         kept = {raw: completion.result for raw, completion in world.rows().get("completions", [])}
         assert kept == model.results

@@ -8,7 +8,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PACKAGES = ("sdk", "engine", "connectors")
-FOLDERS = (*PACKAGES, "tests", "examples", "bench", "simulation")
+FOLDERS = (*PACKAGES, "tests", "examples", "bench")
 
 MAX_MODULE_LINES = 500
 MAX_FUNCTION_LINES = 60

@@ -265,6 +265,17 @@ class TestReading:
 
 
 class TestPurge:
+    def test_an_attempt_of_a_life_that_was_forgotten_is_not_heard_in_the_next(self) -> None:
+        world = World()
+        before = world.invoke(service(), key="k")
+        attempt = world.status(before).attempt
+        world.decide(c.Kill(before.id))
+        world.decide(c.Purge(before.id))
+        again = world.invoke(service(), key="k")
+        assert again.id == before.id
+        world.say(again, m.SleepCommand(world.now + HOUR, 1), attempt=attempt)
+        assert world.journal(again) == (INPUT,)
+
     def test_all_of_it_goes(self) -> None:
         world = World()
         invocation = world.invoke(service(), key="k")

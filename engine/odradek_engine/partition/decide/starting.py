@@ -24,11 +24,13 @@ from odradek_engine.partition.decide.edit_state import replace_state
 
 def create(d: Decision, invocation: Invocation, entry: InputCommand) -> None:
     """A new invocation: scheduled, or admitted at once."""
+    past = _attempts_before(d, invocation)
     if invocation.execution_time > d.now:
-        d.emit(InvocationCreated(invocation, Status(Phase.SCHEDULED, d.now, scheduled_at=d.now), (entry,)))
+        status = Status(Phase.SCHEDULED, d.now, past, scheduled_at=d.now)
+        d.emit(InvocationCreated(invocation, status, (entry,)))
         set_timer(d, Timer(invocation.execution_time, TimerKind.START, invocation.id))
         return
-    create_now(d, invocation, Status(Phase.INVOKED, d.now), (entry,))
+    create_now(d, invocation, Status(Phase.INVOKED, d.now, past), (entry,))
 
 
 def create_now(d: Decision, invocation: Invocation, status: Status, entries: tuple[Entry, ...]) -> None:
@@ -37,6 +39,14 @@ def create_now(d: Decision, invocation: Invocation, status: Status, entries: tup
     d.emit(InvocationCreated(invocation, status, entries))
     if status.phase is Phase.INVOKED:
         start_attempt(d, invocation, status)
+
+
+def _attempts_before(d: Decision, invocation: Invocation) -> int:
+    """Where the numbers of attempts begin: anywhere for an id that may have lived before and been forgotten, because
+    an attempt of that life may still be heard."""
+    if invocation.idempotency_key is None and invocation.target.kind is not TargetKind.WORKFLOW_RUN:
+        return 0
+    return int.from_bytes(d.surroundings.random_bytes(4), "big") >> 2
 
 
 def admit(d: Decision, invocation: Invocation, status: Status) -> None:

@@ -152,6 +152,12 @@ async def call_and_cancel(ctx: Any, _place: str, service: str, key: str, program
     return _value(await settled(future))
 
 
+async def attach(ctx: Any, _place: str, number: int) -> Any:
+    """Waits for what a client has begun, or will begin."""
+    invocation = outside.begun_by(number)
+    return None if invocation is None else _value(await settled(ctx.attach_invocation(invocation)))
+
+
 async def tell(ctx: Any, place: str, keys: list[str]) -> None:
     """Messages whose order counts."""
     for number, key in enumerate(keys):
@@ -224,6 +230,7 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "call": call,
     "send": send,
     "call and cancel": call_and_cancel,
+    "attach": attach,
     "tell": tell,
     "awakeable": awakeable,
     "signal": signal,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
+
 from simulation.drawing import draw_plan
 from simulation.run import run
 

@@ -8,11 +8,17 @@ from collections.abc import Iterator
 import msgspec
 
 from simulation.drawing import draw_plan
-from simulation.mutants import deciding, leading, recovering, storing
+from simulation.mutants import deciding, found_before, leading, recovering, storing
 from simulation.mutants.plant import Mutant, Plant
 from simulation.run import run
 
-MUTANTS: tuple[Mutant, ...] = (*leading.MUTANTS, *recovering.MUTANTS, *storing.MUTANTS, *deciding.MUTANTS)
+MUTANTS: tuple[Mutant, ...] = (
+    *leading.MUTANTS,
+    *recovering.MUTANTS,
+    *storing.MUTANTS,
+    *deciding.MUTANTS,
+    *found_before.MUTANTS,
+)
 SEEDS_MAX = 1_000
 """A mutant that lives so long shows a hole in the generator."""
 

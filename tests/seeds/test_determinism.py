@@ -21,7 +21,7 @@ for seed in range({len(SEEDS)}):
 
 
 def digests_elsewhere(hash_seed: str) -> list[str]:
-    path = os.pathsep.join([str(REPOSITORY), *sys.path])
+    path = os.pathsep.join([str(REPOSITORY / "tests"), *sys.path])
     environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": path}
     done = subprocess.run(
         [sys.executable, "-c", DIGESTS], env=environment, capture_output=True, text=True, timeout=240, check=True

@@ -99,6 +99,7 @@ _DRAW: Final[dict[str, Any]] = {
     "call": _call,
     "send": _send,
     "call and cancel": lambda p, _c, name, depth: ["call and cancel", *p._called(name, depth)],
+    "attach": lambda _p, chance, _n, _d: ["attach", chance.randint(1, 20)],
     "tell": lambda _p, chance, _n, _d: ["tell", chance.choices(KEYS, k=chance.randint(1, 4))],
     "awakeable": lambda _p, chance, _n, _d: ["awakeable", chance.choice((None, 500))],
     "signal": lambda *_: ["signal", "go"],

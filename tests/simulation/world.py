@@ -22,14 +22,14 @@ from odradek_engine.testing.host import WorldScheduler
 from odradek_engine.testing.loop import VirtualLoop
 from odradek_engine.testing.process import Process, current_process
 from simulation import crash_points, faults
-from simulation.checkers import all_checkers
+from simulation.checkers.every import all_checkers
 from simulation.clients import Client, Clients
 from simulation.endpoint import LATE_SECONDS, WatchedApplication
 from simulation.group import Group
 from simulation.history import History, Moment
 from simulation.machine import Machine
 from simulation.outside import begin_outside
-from simulation.plan import CrashAt, Fault, Plan
+from simulation.plan import CrashAt, Fault, Plan, Request
 from simulation.subscribing import Subscribing
 from simulation.trace import Show, Trace
 
@@ -66,7 +66,13 @@ class World:
         self.machines = [Machine(self, number, self.config, self.applications) for number in range(setting.nodes)]
         self.group = Group(self)
         self.clients = Clients(self, dict(_schema(self).handlers))
+        self.outside.one_node = setting.nodes == 1
+        self.outside.begun_by = self.clients.begun_by
         self.subscriptions = Subscribing(self)
+        self._followers: dict[int, list[Request]] = {}
+        for request in plan.requests:
+            if request.kind == "state" and request.subject:
+                self._followers.setdefault(request.subject, []).append(request)
         self._random = random.Random(f"{setting.seed} handlers")
         self._planned = {(crash.point, crash.hit): crash for crash in plan.crashes}
         self.faulty = True
@@ -134,6 +140,8 @@ class World:
         self.trace.note(f"client {client.request.number} hears {type(outcome).__name__}", describe=lambda: outcome)
         for checker in self.checkers:
             checker.replied(client.request, client.invocation, outcome)
+        for request in self._followers.get(client.request.number, ()):
+            self.clients.begin(request)
 
     def node_died(self, machine: Machine) -> None:
         """A node is dead."""

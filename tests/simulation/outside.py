@@ -29,16 +29,20 @@ class Outside:
         """Ids by the place where they were made."""
         self.signals: dict[str, tuple[str, str]] = {}
         """Invocation and name of signals that handlers await, by place."""
+        self.one_node = True
+        """Whoever does not know yet that another node leads may run a step in vain that is done already."""
         self.faults = True
         """Handlers stumble, hang and change for as long as that."""
         self.complain: Callable[[str], None] = lambda _text: None
         self.life_of: Callable[[str], int] = lambda _invocation: 0
         """Which life of an invocation this is: one that was forgotten may begin anew."""
+        self.begun_by: Callable[[int], str | None] = lambda _number: None
+        """The invocation of a client's request."""
 
     def execute(self, step: str) -> int:
         """An action runs; which time."""
         _check_alive()
-        if step in self.acknowledged:
+        if step in self.acknowledged and self.one_node:
             self.complain(f"step {step} ran again after its result was acknowledged")
         self.executed[step] += 1
         return self.executed[step]

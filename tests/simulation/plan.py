@@ -36,7 +36,7 @@ class Setting(msgspec.Struct, frozen=True):
 
 
 class Request(msgspec.Struct, frozen=True):
-    """Something that a client asks. `subject`: the request that it is about."""
+    """Something that a client asks. `subject`: the request that it is about; a state is read when that is answered."""
 
     number: int
     at: float

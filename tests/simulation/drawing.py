@@ -91,6 +91,10 @@ def _with(request: Request, **changes: object) -> Request:
 def _cell(chance: random.Random, _programs: Programs, before: list[Request], request: Request) -> Request:
     handler = chance.choice(("write", "add", "add", "read", "read", "state"))
     if handler == "state":
+        calls = [other for other in before if other.service == "Cell" and other.handler in ("write", "add")]
+        if calls and chance.random() < 0.7:
+            call = chance.choice(calls)
+            return _with(request, kind="state", service="Cell", key=call.key, subject=call.number)
         return _with(request, kind="state", service=chance.choice(("Cell", "Actor")), key=chance.choice(CELLS))
     body = None if handler == "read" else chance.randint(1, 4) * (1 if handler == "add" else 100)
     key = chance.choice(CELLS)

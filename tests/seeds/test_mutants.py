@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from simulation.mutants.hunt import MUTANTS, hunt, name_of
 from simulation.mutants.plant import Mutant
 

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
 from odradek.json_codec import encode
+from odradek.protocol.ids import format_invocation_id
 from odradek.protocol.messages import Header, SignalNotification
 from odradek_engine.gateway import Overloaded
 from odradek_engine.ingress.requests import Head, invoke
@@ -199,6 +200,9 @@ class Clients:
         self._world = world
         self._kinds = kinds
         self._ids: dict[int, bytes] = {}
+        for request in world.plan.requests:
+            if request.kind in INVOKING:
+                self.invocation_of(request)
 
     def begin(self, request: Request) -> Client:
         """A client comes along."""
@@ -217,6 +221,11 @@ class Clients:
         invocation = new_invocation_id(target_of(request, kind), idempotency_key(request, kind), bytes(16))
         self._ids[request.number] = invocation
         return invocation
+
+    def begun_by(self, number: int) -> str | None:
+        """The invocation of a request, as text."""
+        invocation = self._ids.get(number)
+        return None if invocation is None else format_invocation_id(invocation)
 
     def about(self, number: int, invocation: bytes) -> None:
         """Lets requests be about an invocation that no request began."""

@@ -1,0 +1,39 @@
+"""Bugs that the simulation has found in the engine, planted again."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from odradek_engine.node.upkeep import Upkeep
+from odradek_engine.partition.decide import starting
+from odradek_engine.partition.machine import Machine
+from odradek_engine.store.port import StoreError
+from simulation.mutants.plant import Mutant, Plant
+
+
+def a_bad_disk_is_the_command_s_fault(plant: Plant) -> None:
+    def blaming(decide: Any) -> Any:
+        def decide_or_reject(machine: Any, command: Any, now: int) -> Any:
+            try:
+                return decide(machine, command, now)
+            except StoreError as error:
+                return machine.reject(command, now, error)
+
+        return decide_or_reject
+
+    plant.around(Machine, "decide", blaming)
+
+
+def timers_keep_to_the_clock_as_it_was(plant: Plant) -> None:
+    plant.put(Upkeep, "_look_at_clock", lambda _upkeep: None)
+
+
+def attempts_of_a_forgotten_life_are_heard(plant: Plant) -> None:
+    plant.put(starting.__dict__, "_attempts_before", lambda _decision, _invocation: 0)
+
+
+MUTANTS: Final[tuple[Mutant, ...]] = (
+    a_bad_disk_is_the_command_s_fault,
+    timers_keep_to_the_clock_as_it_was,
+    attempts_of_a_forgotten_life_are_heard,
+)
