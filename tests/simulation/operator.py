@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from odradek.protocol.ids import parse_awakeable_id, parse_invocation_id
 from odradek.protocol.messages import GetPromiseCommand
 from odradek_engine.model.rows import Phase, Status
+from odradek_engine.node.node import Node
 from odradek_engine.query.source import InvocationRow
 from odradek_engine.store.port import StoreError
 from simulation.plan import Request
@@ -30,12 +31,14 @@ class Operator:
 
     def look(self, machine: Machine) -> list[InvocationRow]:
         """Helps; what is still under way."""
-        node = machine.node
         try:
-            rows = [row for row in node.open_rows().invocations(None) if row.status is not None]
+            return self._look(machine.node)
         except StoreError as error:
             machine.cannot_go_on(error)
             return []
+
+    def _look(self, node: Node) -> list[InvocationRow]:
+        rows = [row for row in node.open_rows().invocations(None) if row.status is not None]
         open_ids = {row.invocation.id: row for row in rows}
         self._answer_awakeables(open_ids)
         self._send_signals(open_ids)

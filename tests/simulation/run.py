@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from odradek_engine.log.simulated_cluster import settle
+from odradek_engine.store.port import StoreError
 from odradek_engine.testing.loop import NothingLeft, StillBusy
 from odradek_engine.testing.process import current_process
 from simulation import crash_points
@@ -51,8 +52,11 @@ class _Complaints(logging.Handler):
         speaker = current_process()
         if speaker is not None and not speaker.alive:
             return
-        process = record.exc_info[1] if record.exc_info else None
-        self._world.violated("no errors in the log", f"{record.name}: {record.getMessage()} {process!r}")
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, StoreError):
+            self._world.bad_disk(speaker, error)
+        else:
+            self._world.violated("no errors in the log", f"{record.name}: {record.getMessage()} {error!r}")
 
 
 def run(plan: Plan, show: Show | None = None) -> Report:

@@ -18,6 +18,7 @@ from odradek_engine.log.simulated_cluster import SimulatedCluster, SimulatedPart
 from odradek_engine.model.registry import RegisteredService, Schema
 from odradek_engine.replica.record import decode_record
 from odradek_engine.schema import build_schema
+from odradek_engine.store.port import StoreError
 from odradek_engine.testing.host import WorldScheduler
 from odradek_engine.testing.loop import VirtualLoop
 from odradek_engine.testing.process import Process, current_process
@@ -168,6 +169,12 @@ class World:
                 self.trace.note(f"crash point: {crash.point}")
                 self.met["crashes at points"] += 1
                 machine.crash(power=crash.power)
+
+    def bad_disk(self, process: Process | None, error: StoreError) -> None:
+        """A node says in its log that its disk has gone bad: its operator reads that."""
+        for machine in self.machines:
+            if machine.alive and machine.process is process:
+                machine.cannot_go_on(error)
 
     def strike(self, fault: Fault) -> None:
         """Something goes wrong."""
