@@ -360,10 +360,10 @@ def test_removal() -> None:
 
 def test_a_deployment_in_the_nodes_own_process_is_left_alone() -> None:
     async def scenario(client: httpx.AsyncClient, _: FakeDiscovery, gateway: FakeGateway) -> None:
-        inside = Deployment("dp_1abc", 1, "odradek", 5, 7, (manifest("In", "x"),))
+        inside = Deployment("dp_10000000000000000000abc", 1, "odradek", 5, 7, (manifest("In", "x"),))
         assert not isinstance(await gateway.ask(RegisterDeployment(inside)), Refused)
-        assert (await client.patch("/deployments/dp_1abc", json={"uri": URI})).status_code == 409
-        assert (await client.delete("/deployments/dp_1abc?force=true")).status_code == 409
+        assert (await client.patch("/deployments/dp_10000000000000000000abc", json={"uri": URI})).status_code == 409
+        assert (await client.delete("/deployments/dp_10000000000000000000abc?force=true")).status_code == 409
         (listed,) = (await client.get("/deployments")).json()["deployments"]
         assert listed["uri"] == "in-process://odradek/"
 

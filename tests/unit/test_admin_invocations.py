@@ -65,7 +65,12 @@ def test_an_index_that_is_none(text: str, reason: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "reason"),
-    [("", "bad length"), ("foo", "bad format"), ("dp_1foo", "bad length"), (f"{DEPLOYMENT[:-1]}-", "bad format")],
+    [
+        ("", "bad length"),
+        ("foo", "bad format"),
+        ("dp_1foo", "bad length"),
+        (f"{DEPLOYMENT[:-1]}-", "base62 decode error"),
+    ],
 )
 @pytest.mark.parametrize("action", ["resume", "restart-as-new"])
 def test_a_deployment_that_is_none(action: str, text: str, reason: str) -> None:
@@ -216,3 +221,9 @@ def test_batches_that_are_broken(body: Any, status: int, text: str) -> None:
 def test_batches_of_what_is_not_there() -> None:
     assert ask_admin("POST", f"{BATCHES}/nope", json={"invocation_ids": []})[0].status_code == 404
     assert ask_admin("GET", f"{BATCHES}/kill")[0].status_code == 405
+
+
+def test_all_methods_of_a_path_are_told() -> None:
+    for path, allowed in (("/deployments", "GET,HEAD,POST"), (f"{BATCHES}/kill", "POST"), ("/v3/health", "GET,HEAD")):
+        response, _ = ask_admin("PUT", path)
+        assert (response.status_code, response.headers["allow"]) == (405, allowed)

@@ -243,40 +243,40 @@ def test_a_cluster_that_does_not_answer() -> None:
 def subscribed() -> FakeGateway:
     gateway = FakeGateway()
     rows = (
-        Subscription("sub_1a", "local", "t", "Obj", "add", {}, NOW_MS, "id", {0: 0}),
-        Subscription("sub_1b", "shop", "orders", "Svc", "raw", {}, NOW_MS, "id", {0: 0}),
+        Subscription("sub_1000000000000000000000a", "local", "t", "Obj", "add", {}, NOW_MS, "id", {0: 0}),
+        Subscription("sub_1000000000000000000000b", "shop", "orders", "Svc", "raw", {}, NOW_MS, "id", {0: 0}),
     )
     gateway.subscriptions = {row.id: row for row in rows}
     gateway.kafka_clusters = foreign().kafka_clusters
-    gateway.lags["sub_1a"] = {1: (10, 10), 0: (4, 9)}
+    gateway.lags["sub_1000000000000000000000a"] = {1: (10, 10), 0: (4, 9)}
     return gateway
 
 
 def test_reading_subscriptions() -> None:
     listed, _ = ask_admin("GET", "/subscriptions", gateway=subscribed())
     first, second = listed.json()["subscriptions"]
-    assert (first["id"], first["lag"]) == ("sub_1a", 5)
+    assert (first["id"], first["lag"]) == ("sub_1000000000000000000000a", 5)
     assert first["partitions"] == [
         {"partition": 0, "position": 4, "end": 9, "lag": 5},
         {"partition": 1, "position": 10, "end": 10, "lag": 0},
     ]
-    assert (second["id"], second["lag"], second["partitions"]) == ("sub_1b", None, None)
-    one, _ = ask_admin("GET", "/subscriptions/sub_1a", gateway=subscribed())
+    assert (second["id"], second["lag"], second["partitions"]) == ("sub_1000000000000000000000b", None, None)
+    one, _ = ask_admin("GET", "/subscriptions/sub_1000000000000000000000a", gateway=subscribed())
     assert one.json() == first
     for query in ("source=kafka://shop/orders", "sink=service://Svc/raw"):
         chosen, _ = ask_admin("GET", f"/subscriptions?{query}", gateway=subscribed())
-        assert [each["id"] for each in chosen.json()["subscriptions"]] == ["sub_1b"]
+        assert [each["id"] for each in chosen.json()["subscriptions"]] == ["sub_1000000000000000000000b"]
     cluster, _ = ask_admin("GET", "/kafka-clusters/shop?include_subscriptions=true", gateway=subscribed())
-    assert [each["id"] for each in cluster.json()["subscriptions"]] == ["sub_1b"]
+    assert [each["id"] for each in cluster.json()["subscriptions"]] == ["sub_1000000000000000000000b"]
 
 
 def test_deleting_subscriptions() -> None:
-    deleted, gateway = ask_admin("DELETE", "/subscriptions/sub_1a", gateway=subscribed())
-    assert (deleted.status_code, gateway.commands) == (202, [DeleteSubscription("sub_1a")])
+    deleted, gateway = ask_admin("DELETE", "/subscriptions/sub_1000000000000000000000a", gateway=subscribed())
+    assert (deleted.status_code, gateway.commands) == (202, [DeleteSubscription("sub_1000000000000000000000a")])
     for method in ("GET", "DELETE"):
-        missing, _ = ask_admin(method, "/subscriptions/sub_1c", gateway=subscribed())
+        missing, _ = ask_admin(method, "/subscriptions/sub_1000000000000000000000c", gateway=subscribed())
         assert missing.status_code == 404
-        assert missing.json()["message"] == "The requested subscription 'sub_1c' does not exist"
+        assert missing.json()["message"] == "The requested subscription 'sub_1000000000000000000000c' does not exist"
         malformed, _ = ask_admin(method, "/subscriptions/nope", gateway=subscribed())
         assert malformed.status_code == 400
         assert malformed.text == "Invalid URL: Cannot parse `subscription` with value `nope`: bad format"

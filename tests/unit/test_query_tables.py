@@ -405,6 +405,8 @@ def test_calls_as_json() -> None:
     request = json.loads(entry_json(unnamed, {6: CALLEE}, SCHEMA, lite=False))["Command"]["Call"]["request"]
     assert request["completion_retention_duration"] == DAY
     send = m.OneWayCallCommand("Svc", "greet", b"", 5, (), "", None, 8)
+    unasked_for = json.loads(entry_json(send, {}, SCHEMA, lite=False))["Command"]["OneWayCall"]["request"]
+    assert (unasked_for["completion_retention_duration"], unasked_for["journal_retention_duration"]) == (DAY, DAY)
     sent = json.loads(entry_json(send, {8: CALLEE}, SCHEMA, lite=True))["Command"]["OneWayCall"]
     assert sent == {
         "invocation_id": CALLEE,

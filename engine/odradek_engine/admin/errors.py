@@ -8,10 +8,12 @@ import msgspec
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Match
 
 from odradek_engine.log.port import LogError
 from odradek_engine.model.outcomes import AnyOutcome, Refused
 
+WRONG_METHOD: Final = 405
 BAD_SUBSCRIPTION: Final = "META0009"
 
 
@@ -66,10 +68,17 @@ async def answer_log_error(_: Request, error: Exception) -> Response:
     return _error_response(503, str(error))
 
 
-async def answer_http_exception(_: Request, error: Exception) -> Response:
+async def answer_http_exception(request: Request, error: Exception) -> Response:
     """Unknown paths and wrong methods have no body."""
     assert isinstance(error, HTTPException)
-    return Response(status_code=error.status_code, headers=error.headers)
+    headers = {"allow": _allowed(request)} if error.status_code == WRONG_METHOD else error.headers
+    return Response(status_code=error.status_code, headers=headers)
+
+
+def _allowed(request: Request) -> str:
+    """The methods of all routes that have the request's path; the framework tells those of one."""
+    routes = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
+    return ",".join(sorted(set().union(*(route.methods or () for route in routes))))
 
 
 async def answer_bug(_: Request, error: Exception) -> Response:

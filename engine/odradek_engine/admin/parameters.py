@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 import msgspec
 from starlette.requests import ClientDisconnect, Request
 
-from odradek.protocol.ids import MalformedId, parse_invocation_id
+from odradek.protocol.ids import MalformedId, parse_invocation_id, parse_resource_id
 from odradek_engine.admin.errors import AdminError, BadRequest
 
 T = TypeVar("T")
@@ -33,7 +33,8 @@ async def read_json(request: Request, shape: type[T], limit_bytes: int = BODY_BY
     try:
         return msgspec.json.decode(body, type=shape)
     except msgspec.ValidationError as error:
-        raise BadRequest(422, f"Failed to deserialize the JSON body into the target type: {error}") from None
+        reason = str(error).replace("Object missing required field", "missing field")
+        raise BadRequest(422, f"Failed to deserialize the JSON body into the target type: {reason}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadRequest(400, f"Failed to parse the request body as JSON: {error}") from None
 
@@ -74,6 +75,8 @@ def read_invocation_id(request: Request) -> tuple[str, bytes]:
 
 def check_resource_id(what: str, prefix: str, text: str) -> str:
     """An id in the path that looks like one of its kind."""
-    if not (text.startswith(f"{prefix}_1") and text[len(prefix) + 2 :].isalnum() and text.isascii()):
-        raise BadRequest(400, f"Invalid URL: Cannot parse `{what}` with value `{text}`: bad format")
+    try:
+        parse_resource_id(prefix, text)
+    except MalformedId as error:
+        raise BadRequest(400, f"Invalid URL: Cannot parse `{what}` with value `{text}`: {error}") from None
     return text

@@ -41,6 +41,8 @@ TABLES: Final = (
 )
 _TEXT_MAX: Final = 100_000
 _NO_TABLE: Final = "not found"
+_NO_COERCION: Final = "Cannot coerce"
+_NO_QUERY: Final = ("SQL error:", "Error during planning:")
 
 
 class QueryLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,9 +135,14 @@ def _execute(
     except Exception as error:
         if cancelled.is_set():
             raise QueryError(f"the query took longer than {limits.seconds:g} s: narrow it down") from None
-        text = str(error)
-        status = 500 if "table '" in text and text.endswith(_NO_TABLE) else 400
-        raise QueryError(f"Datafusion error: {text}", status) from None
+        text = str(error).removeprefix("DataFusion error: ")
+        raise QueryError(f"Datafusion error: {text}", _status_of(text)) from None
+
+
+def _status_of(complaint: str) -> int:
+    """400 for what is no query, 500 for one that cannot be answered: that is how the real server tells them apart."""
+    unanswerable = _NO_COERCION in complaint or ("table '" in complaint and complaint.endswith(_NO_TABLE))
+    return 400 if complaint.startswith(_NO_QUERY) and not unanswerable else 500
 
 
 def _session(reading: Any, limits: QueryLimits) -> Any:

@@ -168,6 +168,7 @@ def _request(
     if lite:
         return target
     handler = schema.handler(entry.service_name, entry.handler_name)
+    completion_retention, journal_retention = handler.retentions(entry.idempotency_key) if handler else (0, 0)
     return {
         "request": target
         | {
@@ -175,8 +176,8 @@ def _request(
             "parameter": list(entry.parameter),
             "headers": _headers(entry.headers),
             "idempotency_key": entry.idempotency_key,
-            "completion_retention_duration": _duration(handler.completion_retention if handler else 0),
-            "journal_retention_duration": _duration(handler.journal_retention if handler else 0),
+            "completion_retention_duration": _duration(completion_retention),
+            "journal_retention_duration": _duration(journal_retention),
         }
     }
 

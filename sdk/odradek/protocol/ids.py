@@ -22,10 +22,28 @@ _WIDTH_U64: Final = 11
 _WIDTH_U128: Final = 22
 
 INVOCATION_ID_LENGTH: Final = 24
+WRONG_TYPE: Final = "id doesn't match the expected type"
+_KINDS: Final = frozenset(("dp", "inv", "prom", "sign", "snap", "sub"))
 
 
 class MalformedId(ValueError):
     """The text is not an identifier of the expected kind."""
+
+
+def _unwrap(kind: str, text: str) -> str:
+    """What follows `<kind>_1` in an id; raises `MalformedId` for what is an id of another kind, or none."""
+    prefix, separator, rest = text.partition("_")
+    if not separator:
+        raise MalformedId("bad format" if text else "bad length")
+    if prefix not in _KINDS:
+        raise MalformedId(f"unrecognized resource type: {prefix}")
+    if not rest:
+        raise MalformedId("bad length")
+    if rest[0] != "1":
+        raise MalformedId("unrecognized codec version")
+    if prefix != kind:
+        raise MalformedId(WRONG_TYPE)
+    return rest[1:]
 
 
 def _encode_base62(raw: bytes, width: int) -> str:
@@ -45,12 +63,12 @@ def _decode_base62(text: str, length: int) -> bytes:
     for character in text:
         digit = _DIGITS.get(character)
         if digit is None:
-            raise MalformedId("bad format")
+            raise MalformedId("base62 decode error")
         number = number * 62 + digit
     try:
         return number.to_bytes(length, "little")
     except OverflowError:
-        raise MalformedId("bad format") from None
+        raise MalformedId("base62 decode error") from None
 
 
 @lru_cache(maxsize=4096)
@@ -61,9 +79,10 @@ def format_invocation_id(raw: bytes) -> str:
 
 def parse_invocation_id(text: str) -> bytes:
     """The 24 raw bytes of `inv_1...`; raises `MalformedId`."""
-    if not text.startswith("inv_1") or len(text) != 5 + _WIDTH_U64 + _WIDTH_U128:
-        raise MalformedId("bad format")
-    return _decode_base62(text[5:16], 8) + _decode_base62(text[16:], 16)
+    digits = _unwrap("inv", text)
+    if len(digits) != _WIDTH_U64 + _WIDTH_U128:
+        raise MalformedId("bad length")
+    return _decode_base62(digits[:_WIDTH_U64], 8) + _decode_base62(digits[_WIDTH_U64:], 16)
 
 
 def format_resource_id(prefix: str, raw: bytes) -> str:
@@ -73,9 +92,7 @@ def format_resource_id(prefix: str, raw: bytes) -> str:
 
 def parse_resource_id(prefix: str, text: str) -> bytes:
     """The 16 raw bytes of `<prefix>_1...`; raises `MalformedId`."""
-    if not text.startswith(f"{prefix}_1"):
-        raise MalformedId("bad format" if text else "bad length")
-    digits = text[len(prefix) + 2 :]
+    digits = _unwrap(prefix, text)
     if len(digits) != _WIDTH_U128:
         raise MalformedId("bad length")
     return _decode_base62(digits, 16)
@@ -88,15 +105,13 @@ def format_awakeable_id(invocation_id: bytes, signal_index: int) -> str:
 
 def parse_awakeable_id(text: str) -> tuple[bytes, int]:
     """Raw invocation id and signal index of `sign_1...`; raises `MalformedId`."""
-    if not text.startswith("sign_1"):
-        raise MalformedId("bad format")
-    encoded = text[6:]
+    encoded = _unwrap("sign", text)
     try:
         raw = base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
-        raise MalformedId("bad format") from None
+        raise MalformedId(WRONG_TYPE) from None
     if len(raw) != INVOCATION_ID_LENGTH + 4:
-        raise MalformedId("bad format")
+        raise MalformedId(WRONG_TYPE)
     invocation_id, signal_index = raw[:INVOCATION_ID_LENGTH], int.from_bytes(raw[INVOCATION_ID_LENGTH:], "big")
     if format_awakeable_id(invocation_id, signal_index) != text:  # padding, spare bits, another alphabet
         raise MalformedId("bad format")
