@@ -378,7 +378,9 @@ def test_creating_a_kafka_cluster() -> None:
 def test_kafka_clusters_that_cannot_be_created() -> None:
     without, _ = ask_admin("POST", "/kafka-clusters", json={"name": "c1", "properties": {}})
     assert_refused(
-        without, 400, "the properties of Kafka cluster 'c1' must have bootstrap.servers or metadata.broker.list"
+        without,
+        400,
+        "kafka cluster 'c1' properties must contain either 'bootstrap.servers' or 'metadata.broker.list'",
     )
     unnameable, _ = ask_admin("POST", "/kafka-clusters", json={"name": "a b", "properties": {}})
     assert unnameable.status_code == 400

@@ -207,12 +207,11 @@ def test_a_subscription_of_a_foreign_cluster() -> None:
         ("kafka://shop", SINK, {}, "write kafka://cluster/topic"),
         ("kafka://shop/", SINK, {}, "write kafka://cluster/topic"),
         ("", SINK, {}, "write kafka://cluster/topic"),
-        ("kafka://nope/orders", SINK, {}, "Kafka cluster 'nope' not found: there are local, shop"),
         ("kafka://shop/other", SINK, {}, "cluster 'shop' has no topic 'other'"),
         ("kafka://local/odradek.journal", SINK, {}, "the topic belongs to the engine"),
         ("kafka://shop/orders", "object://Obj/add", {}, "write service://Service/handler"),
         ("kafka://shop/orders", "service://Obj", {}, "write service://Service/handler"),
-        ("kafka://shop/orders", "service://Obj/nope", {}, "handler 'nope' of service 'Obj' is not registered"),
+        ("kafka://nope/orders", "service://Obj/nope", {}, "cannot find service/handler specified in the sink URI."),
         ("kafka://shop/orders", SINK, {"auto.offset.reset": "x"}, "use 'earliest' or 'latest'"),
     ],
 )
@@ -223,6 +222,13 @@ def test_subscriptions_that_cannot_be(source: str, sink: str, options: dict[str,
     assert response.json()["restate_code"] == "META0009"
     assert said in response.json()["message"]
     assert not gateway.commands
+
+
+def test_a_subscription_of_a_cluster_that_is_not_there() -> None:
+    body = {"source": "kafka://nope/orders", "sink": SINK}
+    response, _ = ask_admin("POST", "/subscriptions", gateway=foreign(), json=body)
+    message = "Kafka cluster 'nope' not found. Available clusters: [local, shop]"
+    assert (response.status_code, response.json()) == (400, {"message": message, "restate_code": None})
 
 
 def test_a_subscription_of_a_topic_that_is_not_there(tmp_path: Path) -> None:

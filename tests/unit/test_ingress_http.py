@@ -210,6 +210,9 @@ def test_a_malformed_name_of_a_result() -> None:
     response, _ = ask("POST", "/restate/output", content=b"{")
     assert response.status_code == 500
     assert response.json()["message"].startswith("cannot read body: invalid request body: ")
+    lookup, _ = ask("POST", "/restate/lookup", content=b'{"target":"invocation"}')
+    expected = {"code": 500, "message": "cannot read body: invalid lookup body: missing field `invocationId`"}
+    assert_error(lookup, 500, {**expected, "source": "ingress"})
 
 
 @pytest.mark.parametrize(

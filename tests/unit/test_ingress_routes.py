@@ -184,3 +184,7 @@ def test_other_routes() -> None:
     assert find_route(f"/restate/a/{AWAKEABLE}/resolve", b"POST", SCHEMA) == AwakeableRoute(RAW_ID, 17, resolve=True)
     reject = find_route(f"/restate/awakeables/{AWAKEABLE}/reject", b"POST", SCHEMA)
     assert reject == AwakeableRoute(RAW_ID, 17, resolve=False)
+
+
+def test_slashes_in_front_of_a_path_count_as_one() -> None:
+    assert find_route("//Svc/noin", b"POST", SCHEMA) == find_route("/Svc/noin", b"POST", SCHEMA)

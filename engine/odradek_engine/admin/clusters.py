@@ -53,7 +53,9 @@ class Clusters:
             raise AdminError(400, f"'{wanted.name}' cannot name a Kafka cluster: use letters, digits, '.', '_' and '-'")
         if not any(wanted.properties.get(name) for name in _BROKER_PROPERTIES):
             raise AdminError(
-                400, f"the properties of Kafka cluster '{wanted.name}' must have {' or '.join(_BROKER_PROPERTIES)}"
+                400,
+                f"kafka cluster '{wanted.name}' properties must contain either 'bootstrap.servers' or "
+                "'metadata.broker.list'",
             )
         cluster = KafkaCluster(wanted.name, wanted.properties, self._gateway.clock.now_ms())
         check_done(await self._gateway.ask_registry(CreateKafkaCluster(cluster)))
@@ -61,10 +63,9 @@ class Clusters:
 
     async def _get(self, request: Request) -> Response:
         cluster = self._find(request)
-        body = _shown(cluster)
-        if read_flag(request, "include_subscriptions"):
-            body["subscriptions"] = await self._subscriptions.of_cluster(cluster.name)
-        return json_response(body)
+        wanted = read_flag(request, "include_subscriptions")
+        subscriptions = await self._subscriptions.of_cluster(cluster.name) if wanted else []
+        return json_response({**_shown(cluster), "subscriptions": subscriptions})
 
     async def _delete(self, request: Request) -> Response:
         force = read_flag(request, "force")

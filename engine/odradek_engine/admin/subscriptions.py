@@ -126,12 +126,15 @@ class Subscriptions:
         options = wanted.options or {}
         cluster, topic = self._read_source(wanted.source)
         service, handler = self._read_sink(wanted.sink)
+        if cluster != LOCAL_CLUSTER and cluster not in self._gateway.kafka_clusters:
+            known = ", ".join([LOCAL_CLUSTER, *sorted(self._gateway.kafka_clusters)])
+            raise AdminError(400, f"Kafka cluster '{cluster}' not found. Available clusters: [{known}]")
         if options.get(OFFSET_RESET, "latest") not in (*_FROM_BEGIN, *_FROM_END):
             raise _bad(f"option {OFFSET_RESET} is '{options[OFFSET_RESET]}': use 'earliest' or 'latest'")
         try:
             topic_id, start_offsets = await self._resolve(cluster, topic, options)
         except UnknownTopic as error:
-            raise _bad(f"invalid source '{wanted.source}': {error}") from None
+            raise _bad(f"invalid source URI '{wanted.source}': {error}") from None
         now_ms = self._gateway.clock.now_ms()
         random = self._gateway.random_bytes(_ID_BYTES - 6)
         return Subscription(
@@ -149,22 +152,19 @@ class Subscriptions:
     def _read_source(self, source: str) -> tuple[str, str]:
         match = _SOURCE.fullmatch(source)
         if match is None:
-            raise _bad(f"invalid source '{source}': write kafka://cluster/topic")
+            raise _bad(f"invalid source URI '{source}': write kafka://cluster/topic")
         cluster, topic = match.groups()
         if cluster == LOCAL_CLUSTER and topic in self._engine_topics:
-            raise _bad(f"invalid source '{source}': the topic belongs to the engine")
-        if cluster != LOCAL_CLUSTER and cluster not in self._gateway.kafka_clusters:
-            known = ", ".join([LOCAL_CLUSTER, *sorted(self._gateway.kafka_clusters)])
-            raise _bad(f"Kafka cluster '{cluster}' not found: there are {known}")
+            raise _bad(f"invalid source URI '{source}': the topic belongs to the engine")
         return cluster, topic
 
     def _read_sink(self, sink: str) -> tuple[str, str]:
         match = _SINK.fullmatch(sink)
         if match is None:
-            raise _bad(f"invalid sink '{sink}': write service://Service/handler")
+            raise _bad(f"invalid sink URI '{sink}': write service://Service/handler")
         service, handler = match.groups()
         if self._gateway.schema.handler(service, handler) is None:
-            raise _bad(f"invalid sink '{sink}': handler '{handler}' of service '{service}' is not registered")
+            raise _bad(f"invalid sink URI '{sink}': cannot find service/handler specified in the sink URI.")
         return service, handler
 
     async def _resolve(self, cluster: str, topic: str, options: Mapping[str, str]) -> tuple[str, Mapping[int, int]]:

@@ -180,7 +180,7 @@ class Dispatcher:
                 named = named_result(exchange.request.body, wait, self._gateway.schema)
                 self._do_other(exchange, named, head, counters)
             case LookupRoute():
-                named = named_result(exchange.request.body, False, self._gateway.schema)
+                named = named_result(exchange.request.body, False, self._gateway.schema, "lookup")
                 counters.completed += 1
                 exchange.send(looked_up(named.invocation), _cors(head.origin))
             case AwakeableRoute():

@@ -201,12 +201,13 @@ class _WorkflowName(msgspec.Struct, rename="camel", tag="workflow", tag_field="t
 _read_name: Final = msgspec.json.Decoder(_InvocationName | _IdempotentName | _WorkflowName).decode
 
 
-def named_result(body: bytes, wait: bool, schema: Schema) -> ResultRoute:
-    """What a JSON body names as the invocation to attach to or to read."""
+def named_result(body: bytes, wait: bool, schema: Schema, what: str = "request") -> ResultRoute:
+    """What a JSON body names as the invocation to attach to or to read. `what`: how errors call the body."""
     try:
         name = _read_name(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise RequestError(500, f"cannot read body: invalid request body: {error}") from None
+        reason = str(error).replace("Object missing required field", "missing field")
+        raise RequestError(500, f"cannot read body: invalid {what} body: {reason}") from None
     if isinstance(name, _InvocationName):
         return ResultRoute(read_invocation_id(name.invocation_id), wait)
     if isinstance(name, _WorkflowName):

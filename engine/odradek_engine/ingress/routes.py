@@ -94,7 +94,7 @@ Route: TypeAlias = HandlerRoute | ResultRoute | NamedResultRoute | LookupRoute |
 
 def find_route(path: str, method: bytes, schema: Schema) -> Route:
     """What a path (without query) asks for; `RequestError` if nothing."""
-    trimmed = path.removesuffix("/")
+    trimmed = f"/{path.lstrip('/')}".removesuffix("/")
     if not _MIN_SLASHES <= trimmed.count("/") <= _MAX_SLASHES:
         raise RequestError(400, f"bad path: {trimmed or '/'}")
     first, *segments = trimmed[1:].split("/")

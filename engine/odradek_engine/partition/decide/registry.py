@@ -21,7 +21,7 @@ def decide_cluster(d: Decision, command: CreateKafkaCluster) -> None:
     """A new name."""
     name = command.cluster.name
     if name == LOCAL_CLUSTER or d.tables.clusters.get(name.encode()) is not None:
-        d.answer(Refused(409, f"The Kafka cluster '{name}' already exists"))
+        d.answer(Refused(409, f"kafka cluster '{name}' already exists in schema registry"))
         return
     d.emit(KafkaClusterChanged(name, command.cluster))
     d.effect(RegistryChanged())
