@@ -7,7 +7,7 @@ serves it as an endpoint (`odradek serve app.py`, `hypercorn app:app`).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from odradek.declaration import ServiceDeclaration
 from odradek.discovery import describe_endpoint
@@ -15,6 +15,7 @@ from odradek.driver.endpoint import InProcessEndpoint
 from odradek.entry_codec import JournalValueCodec, JournalValueCodecProvider
 from odradek.object import VirtualObject
 from odradek.protocol.manifest import EndpointManifest
+from odradek.remote.aws_lambda import is_on_lambda, lambda_handler
 from odradek.service import Service
 from odradek.workflow import Workflow
 
@@ -82,8 +83,12 @@ def app(
 ) -> Application:
     """An application of these services, for engines that hold the private key of one of `identity_keys`, if any.
 
+    Where the program is a function on AWS Lambda this is the function's handler.
     `protocol` "request_response" has remote engines send whole requests only; by default the transport decides.
     `journal_value_codec` (or what makes it) stands between the handlers' values and everything that is stored.
     Raises `ValueError` for two services of one name and for what is no public key.
     """
-    return Application(services, identity_keys or (), protocol, journal_value_codec)
+    application = Application(services, identity_keys or (), protocol, journal_value_codec)
+    if is_on_lambda():
+        return cast("Application", lambda_handler(application))
+    return application

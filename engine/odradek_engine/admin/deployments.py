@@ -19,14 +19,17 @@ from odradek_engine.admin.registration import (
     Registration,
     UpdateBody,
     check_headers,
+    check_role,
     check_similar,
     check_types,
     in_lower_case,
     read_address,
+    read_arn,
     would_be_services,
 )
 from odradek_engine.config import Config
 from odradek_engine.gateway import Gateway
+from odradek_engine.invoker.remote.lambda_arn import is_arn
 from odradek_engine.model.commands import RegisterDeployment, RemoveDeployment, UpdateDeployment
 from odradek_engine.model.outcomes import Refused, Registered
 from odradek_engine.model.registry import Deployment, RegisteredService
@@ -35,7 +38,7 @@ API_VERSION: Final = "api_version"
 """Where the scope of a request holds the version of the API in its path, if there was one."""
 _FIRST_VERSION: Final = 2
 """In this version of the API a registration overwrites unless told otherwise, and always answers as a new one does."""
-_NO_LAMBDA: Final = "deployments on AWS Lambda are not supported by this server: register the address of an endpoint"
+_OTHER_KIND: Final = "an address does not become a function, nor a function an address: register a new deployment"
 
 
 class Deployments:
@@ -70,22 +73,22 @@ class Deployments:
 
     async def _register(self, request: Request) -> Response:
         body = await read_json(request, RegisterBody)
-        if body.uri is None:
-            raise (
-                AdminError(501, _NO_LAMBDA)
-                if body.arn is not None
-                else BadRequest(422, "Failed to deserialize the JSON body into the target type: missing field `uri`")
-            )
+        if body.uri is not None:
+            uri = str(read_address(body.uri))
+        elif body.arn is not None:
+            uri = str(read_arn(body.arn))
+        else:
+            raise BadRequest(422, "Failed to deserialize the JSON body into the target type: missing field `uri`")
         if body.auth is not None:
             raise AdminError(501, "the 'auth' of a deployment is not supported by this server")
         first_version = request.scope.get(API_VERSION) == _FIRST_VERSION
         force = first_version if body.force is None else body.force
-        known = self._at(str(read_address(body.uri)))
+        known = self._at(uri)
         if known is not None and not force:
             if first_version:
                 raise AdminError(409, f"Conflict: deployment {known.id} already exists")
             return self._registered(known, self._services_of(known), new=False)
-        deployment = await self._registration.discovered(self._registration.new(body))
+        deployment = await self._registration.discovered(self._registration.new(body, uri))
         if body.dry_run:
             return self._would_be(deployment, known, breaking=body.breaking or force, new=first_version)
         command = RegisterDeployment(deployment, overwrite=force, breaking=body.breaking)
@@ -119,13 +122,17 @@ class Deployments:
     async def _update(self, request: Request) -> Response:
         before = self._find(request)
         body = await read_json(request, UpdateBody)
-        if body.arn is not None:
-            raise AdminError(501, _NO_LAMBDA)
         if before.in_process:
             raise AdminError(409, f"The deployment '{before.id}' runs in the node's own process and has no address")
         wanted = before
+        if (body.uri if is_arn(before.uri) else body.arn) is not None:
+            raise AdminError(400, _OTHER_KIND)
         if body.uri is not None:
             wanted = replace(wanted, uri=str(read_address(body.uri)))
+        if body.arn is not None:
+            wanted = replace(wanted, uri=str(read_arn(body.arn)))
+        if body.assume_role_arn is not None:
+            wanted = replace(wanted, assume_role_arn=check_role(body.assume_role_arn))
         if body.additional_headers is not None:
             wanted = replace(wanted, additional_headers=in_lower_case(check_headers(body.additional_headers)))
         if body.use_http_11 is not None:
@@ -135,7 +142,7 @@ class Deployments:
             wanted = found
         else:
             check_similar(before, found)
-            wanted = replace(wanted, duplex=found.duplex)
+            wanted = replace(wanted, duplex=found.duplex, compression=found.compression)
         if body.dry_run:
             return json_response(self._detail(wanted))
         outcome = await self._gateway.ask_registry(UpdateDeployment(wanted, overwrite=body.overwrite))

@@ -17,6 +17,7 @@ from odradek.protocol.manifest import (
 )
 from odradek_engine.config import Config
 from odradek_engine.durations import format_duration
+from odradek_engine.invoker.remote.lambda_arn import is_arn
 from odradek_engine.model.registry import Deployment, RegisteredService, Schema
 from odradek_engine.schema import default_retry_policy
 
@@ -75,9 +76,7 @@ def deployment_services(deployment: Deployment, schema: Schema) -> list[Register
 def _deployment(deployment: Deployment) -> dict[str, Any]:
     return _present(
         id=deployment.id,
-        uri=deployment.uri or IN_PROCESS_URI,
-        protocol_type="BidiStream" if deployment.duplex else "RequestResponse",
-        http_version="HTTP/1.1" if deployment.http1 else "HTTP/2.0",
+        **(_function(deployment) if is_arn(deployment.uri) else _endpoint(deployment)),
         created_at=format_instant(deployment.created_at),
         min_protocol_version=deployment.min_protocol_version,
         max_protocol_version=deployment.max_protocol_version,
@@ -85,6 +84,22 @@ def _deployment(deployment: Deployment) -> dict[str, Any]:
         additional_headers=deployment.additional_headers or None,
         metadata=deployment.metadata or None,
     )
+
+
+def _endpoint(deployment: Deployment) -> dict[str, Any]:
+    return {
+        "uri": deployment.uri or IN_PROCESS_URI,
+        "protocol_type": "BidiStream" if deployment.duplex else "RequestResponse",
+        "http_version": "HTTP/1.1" if deployment.http1 else "HTTP/2.0",
+    }
+
+
+def _function(deployment: Deployment) -> dict[str, Any]:
+    return {
+        "arn": deployment.uri,
+        "assume_role_arn": deployment.assume_role_arn or None,
+        "compression": deployment.compression.capitalize() or None,
+    }
 
 
 def service_metadata(service: RegisteredService, config: Config, *, duplex: bool) -> dict[str, Any]:

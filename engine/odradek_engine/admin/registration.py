@@ -15,6 +15,7 @@ from odradek_engine.config import Config
 from odradek_engine.gateway import Gateway
 from odradek_engine.invoker.remote.address import Address, BadAddress, parse_address
 from odradek_engine.invoker.remote.discovery import Discovered, DiscoveryFailed
+from odradek_engine.invoker.remote.lambda_arn import BadArn, LambdaArn, is_arn, parse_arn
 from odradek_engine.model.registry import Deployment, RegisteredService, Schema
 from odradek_engine.schema import protocol_version
 
@@ -24,6 +25,7 @@ BAD_VERSIONS: Final = "META0012"
 NOT_SIMILAR: Final = "META0016"
 HEADERS_MAX: Final = 100
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_ROLE: Final = re.compile(r"arn:[a-z-]+:iam::\d+:role/[!-~]+")
 _OWN_HEADERS: Final = frozenset(("accept", "connection", "content-length", "content-type", "host", "transfer-encoding"))
 """Requests have these already."""
 
@@ -34,12 +36,16 @@ class Discovery(Protocol):
     async def discover(self, address: Address, *, http1: bool, headers: Mapping[str, str]) -> Discovered:
         """Raises `DiscoveryFailed`."""
 
+    async def discover_function(self, arn: LambdaArn, assume_role_arn: str, headers: Mapping[str, str]) -> Discovered:
+        """The same of a function on AWS Lambda."""
+
 
 class RegisterBody(msgspec.Struct, frozen=True):
     """What a registration asks for."""
 
     uri: str | None = None
     arn: str | None = None
+    assume_role_arn: str | None = None
     additional_headers: dict[str, str] | None = None
     metadata: dict[str, str] | None = None
     use_http_11: bool = False
@@ -54,6 +60,7 @@ class UpdateBody(msgspec.Struct, frozen=True):
 
     uri: str | None = None
     arn: str | None = None
+    assume_role_arn: str | None = None
     additional_headers: dict[str, str] | None = None
     use_http_11: bool | None = None
     overwrite: bool = False
@@ -70,10 +77,9 @@ class Registration:
 
     async def discovered(self, deployment: Deployment) -> Deployment:
         """A deployment with what its endpoint says of itself. Raises `AdminError`."""
-        address = read_address(deployment.uri)
         headers = check_headers(deployment.additional_headers)
         try:
-            found = await self._discovery.discover(address, http1=deployment.http1, headers=headers)
+            found = await self._discover(deployment, headers)
             check_manifest(found.manifest)
         except DiscoveryFailed as error:
             raise AdminError(500, str(error), error.code) from None
@@ -87,9 +93,17 @@ class Registration:
             max_protocol_version=manifest.max_protocol_version,
             services=manifest.services,
             duplex=found.duplex,
+            compression=found.compression if is_arn(deployment.uri) else "",
         )
         self._check_version(made)
         return made
+
+    async def _discover(self, deployment: Deployment, headers: Mapping[str, str]) -> Discovered:
+        if is_arn(deployment.uri):
+            arn = parse_arn(deployment.uri)
+            return await self._discovery.discover_function(arn, deployment.assume_role_arn, headers)
+        address = parse_address(deployment.uri)
+        return await self._discovery.discover(address, http1=deployment.http1, headers=headers)
 
     def _check_version(self, deployment: Deployment) -> None:
         spoken = protocol_version(deployment, self._config)
@@ -102,9 +116,8 @@ class Registration:
                 BAD_VERSIONS,
             )
 
-    def new(self, body: RegisterBody) -> Deployment:
-        """A deployment that nothing is known of but what was asked for."""
-        assert body.uri is not None
+    def new(self, body: RegisterBody, uri: str) -> Deployment:
+        """A deployment at an address, or ARN, of which nothing is known but what was asked for."""
         now = self._gateway.clock.now_ms()
         return Deployment(
             id=format_resource_id("dp", now.to_bytes(6, "big") + self._gateway.random_bytes(10)),
@@ -114,10 +127,11 @@ class Registration:
             max_protocol_version=0,
             services=(),
             in_process=False,
-            uri=str(read_address(body.uri)),
+            uri=uri,
             http1=body.use_http_11,
             additional_headers=in_lower_case(body.additional_headers or {}),
             metadata=body.metadata or {},
+            assume_role_arn=check_role(body.assume_role_arn),
         )
 
 
@@ -127,6 +141,21 @@ def read_address(uri: str) -> Address:
         return parse_address(uri)
     except BadAddress as error:
         raise AdminError(400, f"The request field 'uri' is invalid. Reason: {error}") from None
+
+
+def read_arn(arn: str) -> LambdaArn:
+    """Raises `AdminError`."""
+    try:
+        return parse_arn(arn)
+    except BadArn as error:
+        raise AdminError(400, f"The request field 'arn' is invalid. Reason: {error}") from None
+
+
+def check_role(arn: str | None) -> str:
+    """The ARN of a role, or nothing. Raises `AdminError`."""
+    if arn and _ROLE.fullmatch(arn) is None:
+        raise AdminError(400, f"assume_role_arn is {arn}, not the ARN of a role: arn:aws:iam::ACCOUNT:role/NAME")
+    return arn or ""
 
 
 def check_headers(headers: Mapping[str, str]) -> Mapping[str, str]:

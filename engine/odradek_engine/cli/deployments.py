@@ -26,6 +26,7 @@ def deployments() -> None:
 @deployments.command("register")
 @click.argument("uri")
 @click.option("--use-http1.1", "http1", is_flag=True, help="Speak HTTP/1.1, each way after the other.")
+@click.option("--assume-role-arn", help="Invoke a function on AWS Lambda in this role.")
 @click.option("--force", is_flag=True, help="Ask again an address that is known, and replace what was registered.")
 @click.option("--breaking", is_flag=True, help="Let services change their type.")
 @click.option("--dry-run", is_flag=True, help="Only show what would be registered.")
@@ -39,6 +40,7 @@ def register_deployment(
     context: click.Context,
     uri: str,
     http1: bool,
+    assume_role_arn: str | None,
     force: bool,
     breaking: bool,
     dry_run: bool,
@@ -46,14 +48,20 @@ def register_deployment(
     metadata: dict[str, str],
     json_wanted: bool,
 ) -> None:
-    """Make the services at URI known. New invocations go there; those that run stay where they are.
+    """Make the services at URI, or of the function with that ARN, known.
+
+    New invocations go there; those that run stay where they are.
 
     \b
     odradek deployments register http://localhost:9080
     odradek deployments register https://orders.example.com/v2 --extra-header x-team=orders
+    odradek deployments register arn:aws:lambda:eu-central-1:123456789012:function:orders:7
     """
+    if assume_role_arn and not uri.startswith("arn:"):
+        raise click.ClickException("--assume-role-arn is for functions on AWS Lambda: name one by its ARN")
+    place = {"arn": uri, "assume_role_arn": assume_role_arn} if uri.startswith("arn:") else {"uri": uri}
     body = {
-        "uri": uri,
+        **place,
         "use_http_11": http1,
         "force": force,
         "breaking": breaking,
@@ -112,7 +120,7 @@ def list_deployments(context: click.Context, extra: bool, json_wanted: bool) -> 
     rows = [
         {
             "id": each["id"],
-            "address": each["uri"],
+            "address": each.get("uri") or each["arn"],
             "sdk": each["sdk_version"],
             "services": ", ".join(f"{service['name']}@{service['revision']}" for service in each["services"]),
             "invocations": counts.get(each["id"], 0),
@@ -139,7 +147,9 @@ def describe_deployment(context: click.Context, deployment: str, json_wanted: bo
     if json_wanted:
         print_json(answer)
         return
-    shown = ("id", "uri", "http_version", "protocol_type", "sdk_version", "created_at")
+    of_function = ("arn", "assume_role_arn", "compression")
+    of_endpoint = ("uri", "http_version", "protocol_type")
+    shown = ("id", *(of_function if "arn" in answer else of_endpoint), "sdk_version", "created_at")
     print_fields({name: answer.get(name) for name in shown})
     protocols = f"{answer['min_protocol_version']} to {answer['max_protocol_version']}"
     print_fields({"protocol versions": protocols, "unfinished invocations": unfinished})

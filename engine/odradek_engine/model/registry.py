@@ -11,7 +11,10 @@ from odradek_engine.model.target import TargetKind
 
 
 class Deployment(msgspec.Struct, frozen=True, array_like=True):
-    """An endpoint and the services it serves. `in_process`: it runs inside the node, and has no address."""
+    """An endpoint and the services it serves. `in_process`: it runs inside the node, and has no address.
+
+    `uri`: where it is; for a function on AWS Lambda its ARN.
+    """
 
     id: str
     created_at: int
@@ -30,6 +33,10 @@ class Deployment(msgspec.Struct, frozen=True, array_like=True):
     metadata: dict[str, str] = {}
     revisions: dict[str, int] = {}
     """Of its services, as they were registered with it."""
+    assume_role_arn: str = ""
+    """The role in which the function is invoked; empty: the node's own."""
+    compression: str = ""
+    """Of requests to the function, where it takes that: `zstd`."""
 
 
 class RegisteredService(msgspec.Struct, frozen=True, array_like=True):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from odradek.protocol.manifest import ServiceType
+from odradek_engine.invoker.remote.lambda_arn import is_arn
 from odradek_engine.model.registry import Deployment, RegisteredService
 from odradek_engine.query.tables import Column, Context, Kind, Table, Wanted
 
@@ -29,6 +30,12 @@ def _services_of(deployment: Deployment, context: Context) -> list[str]:
     return sorted(name for name, service in services.items() if service.deployment == deployment.id)
 
 
+def _type_of(deployment: Any) -> str:
+    if deployment.in_process:
+        return "in-process"
+    return "lambda" if is_arn(deployment.uri) else "http"
+
+
 def _of_manifest(name: str) -> Any:
     return lambda row, _: getattr(row.manifest, name)
 
@@ -37,7 +44,7 @@ DEPLOYMENT: Final = Table(
     "sys_deployment",
     (
         Column("id", Kind.TEXT, lambda row, _: row.id),
-        Column("ty", Kind.TEXT, lambda row, _: "in-process" if row.in_process else "http"),
+        Column("ty", Kind.TEXT, lambda row, _: _type_of(row)),
         Column("endpoint", Kind.TEXT, lambda row, _: row.uri or None),
         Column("created_at", Kind.TIMESTAMP, lambda row, _: row.created_at),
         Column("min_service_protocol_version", Kind.UINT32, lambda row, _: row.min_protocol_version),

@@ -12,6 +12,7 @@ from odradek.discovery import SOFTWARE
 from odradek.driver.endpoint import InProcessEndpoint
 from odradek.protocol.codec import content_type
 from odradek.remote.asgi import Disconnected, Receive, Scope, Send, begin_response, headers_of, send_body
+from odradek.remote.aws_lambda import ZSTD, find_zstd, is_on_lambda
 from odradek.remote.conversation import Conversation
 from odradek.remote.environment import SystemEnvironment
 from odradek.remote.identity import IdentityKeys, Unidentified
@@ -93,8 +94,9 @@ class Door:
             await _refuse(send, UNSUPPORTED_MEDIA_TYPE, f"no version of the manifest is known here among {accept!r}")
             return
         mode = DUPLEX if duplex and self._application.protocol != "request_response" else REQUEST_RESPONSE
+        compression = ZSTD if is_on_lambda() and find_zstd() is not None else None
         manifest = msgspec.structs.replace(self._application.manifest(), protocol_mode=mode)
-        await _respond(send, OK, manifest_type(version), render_manifest(manifest, version))
+        await _respond(send, OK, manifest_type(version), render_manifest(manifest, version, compression))
 
     async def _invoke(
         self, route: Invoke, headers: dict[str, str], receive: Receive, send: Send, *, duplex: bool

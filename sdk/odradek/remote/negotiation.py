@@ -12,6 +12,7 @@ from odradek.protocol.codec import MAX_VERSION, MIN_VERSION, content_type
 from odradek.protocol.manifest import EndpointManifest
 
 MANIFEST_VERSIONS: Final = range(1, 5)
+COMPRESSION_SINCE: Final = 4
 
 _MANIFEST_TYPE: Final = re.compile(r"application/vnd\.restate\.endpointmanifest\.v([1-9][0-9]?)\+json")
 _PROTOCOL_VERSIONS: Final = {content_type(version): version for version in range(MIN_VERSION, MAX_VERSION + 1)}
@@ -55,9 +56,11 @@ def protocol_version(media_type: str | None) -> int | None:
     return _PROTOCOL_VERSIONS.get(media_type or "")
 
 
-def render_manifest(manifest: EndpointManifest, version: int) -> bytes:
-    """The manifest as JSON with the fields that a version knows."""
+def render_manifest(manifest: EndpointManifest, version: int, compression: str | None = None) -> bytes:
+    """The manifest as JSON with the fields that a version knows. `compression`: what a function on Lambda takes."""
     document: dict[str, Any] = msgspec.to_builtins(manifest)
+    if compression is not None and version >= COMPRESSION_SINCE:
+        document["lambdaCompression"] = compression
     unknown = frozenset(name for since, names in _SINCE.items() if since > version for name in names)
     for service in document["services"]:
         for part in (service, *service.get("handlers", ())):

@@ -12,6 +12,9 @@ from odradek_engine.invoker.remote.address import Address
 from odradek_engine.invoker.remote.http1_connection import Http1Connection
 from odradek_engine.invoker.remote.http2_codec import Http2Codec
 from odradek_engine.invoker.remote.http2_connection import STREAMS_MAX, Http2Connection
+from odradek_engine.invoker.remote.lambda_arn import LambdaArn
+from odradek_engine.invoker.remote.lambda_client import LambdaClient
+from odradek_engine.invoker.remote.lambda_function import LambdaFunction
 from odradek_engine.invoker.remote.pool import ConnectionPool, Kind
 from odradek_engine.invoker.remote.transport import Requests, Timing
 
@@ -62,6 +65,10 @@ class Connector:
         tls = self._context(address, ALPN_HTTP2)
         make = partial(_new_http2, address, timing, self._streams_max)
         return ConnectionPool(address, Kind(make, self._streams_max, timing.connect, tls, ALPN_HTTP2))
+
+    def function(self, arn: LambdaArn, assume_role_arn: str, compression: str) -> Pool:
+        """The way to a function on AWS Lambda."""
+        return LambdaFunction(LambdaClient(arn, assume_role_arn, compression, self._timing.connect), str(arn))
 
     def _context(self, address: Address, protocol: str) -> ssl.SSLContext | None:
         if not address.secure:

@@ -16,8 +16,10 @@ from odradek_engine.invoker.port import HandlerHost
 from odradek_engine.invoker.remote.address import Address, parse_address
 from odradek_engine.invoker.remote.attempt import Terms
 from odradek_engine.invoker.remote.connecting import Connector, Pool
-from odradek_engine.invoker.remote.discovery import DISCOVERY_PATH, Discovered, discover
+from odradek_engine.invoker.remote.discovery import DISCOVERY_PATH, Discovered, DiscoveryFailed, discover
 from odradek_engine.invoker.remote.endpoint import RemoteEndpoint
+from odradek_engine.invoker.remote.lambda_arn import LambdaArn, is_arn, parse_arn
+from odradek_engine.invoker.remote.lambda_client import NOT_INSTALLED, is_installed
 from odradek_engine.invoker.remote.signing import RequestSigner
 from odradek_engine.model.registry import Deployment
 
@@ -70,18 +72,20 @@ class RemoteDeployments:
         return endpoint
 
     def _know(self, before: _Known | None, deployment: Deployment) -> _Known:
-        if before is not None and (before.deployment.uri, before.deployment.http1) == (
-            deployment.uri,
-            deployment.http1,
-        ):
+        if before is not None and _way_to(before.deployment) == _way_to(deployment):
             known = _Known(deployment, before.pool)
         else:
             if before is not None:
                 self._left = [pool for pool in self._left if not pool.idle]
                 self._left.append(before.pool)
-            known = _Known(deployment, self._connector.pool(parse_address(deployment.uri), http1=deployment.http1))
+            known = _Known(deployment, self._pool(deployment))
         self._known[deployment.id] = known
         return known
+
+    def _pool(self, deployment: Deployment) -> Pool:
+        if not is_arn(deployment.uri):
+            return self._connector.pool(parse_address(deployment.uri), http1=deployment.http1)
+        return self._connector.function(parse_arn(deployment.uri), deployment.assume_role_arn, deployment.compression)
 
     def _endpoint(self, known: _Known, version: int) -> RemoteEndpoint:
         deployment = known.deployment
@@ -91,14 +95,22 @@ class RemoteDeployments:
 
     async def discover(self, address: Address, *, http1: bool, headers: Mapping[str, str]) -> Discovered:
         """Asks an endpoint what it serves, over connections of its own. Raises `DiscoveryFailed`."""
-        pool = self._connector.pool(address, http1=http1)
+        return await self._discover(self._connector.pool(address, http1=http1), address, headers)
+
+    async def _discover(self, pool: Pool, place: Address | LambdaArn, headers: Mapping[str, str]) -> Discovered:
         try:
             sent = request_headers(self._cluster_name, headers)
             if self._signer is not None:
                 sent |= self._signer.headers(DISCOVERY_PATH, "")
-            return await discover(pool, address, sent)
+            return await discover(pool, place, sent)
         finally:
             await pool.close()
+
+    async def discover_function(self, arn: LambdaArn, assume_role_arn: str, headers: Mapping[str, str]) -> Discovered:
+        """Asks a function on AWS Lambda what it serves. Raises `DiscoveryFailed`."""
+        if not is_installed():
+            raise DiscoveryFailed("META0003", f"the deployment at {arn} cannot be reached: {NOT_INSTALLED}")
+        return await self._discover(self._connector.function(arn, assume_role_arn, ""), arn, headers)
 
     async def close(self) -> None:
         """Ends every connection."""
@@ -106,6 +118,11 @@ class RemoteDeployments:
         self._known.clear()
         self._left.clear()
         await asyncio.gather(*(pool.close() for pool in pools))
+
+
+def _way_to(deployment: Deployment) -> tuple[object, ...]:
+    """All that its connections depend on."""
+    return deployment.uri, deployment.http1, deployment.assume_role_arn, deployment.compression
 
 
 def request_headers(cluster_name: str, additional: Mapping[str, str]) -> dict[str, str]:

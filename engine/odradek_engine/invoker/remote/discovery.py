@@ -2,14 +2,14 @@
 
 The answer is its endpoint manifest. What else comes, or nothing, is a `DiscoveryFailed` with the documented code:
 META0003 nobody answers, or not with success, META0012 no common protocol version, META0013 something else answers,
-META0014 it speaks HTTP/1.1 only.
+META0014 it speaks HTTP/1.1 only, META0015 it wants what its transport cannot do.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -17,6 +17,7 @@ from odradek.protocol.codec import MAX_VERSION, MIN_VERSION
 from odradek.protocol.manifest import EndpointManifest
 from odradek_engine.invoker.remote.address import Address
 from odradek_engine.invoker.remote.http2_connection import HTTP1_ONLY
+from odradek_engine.invoker.remote.lambda_arn import LambdaArn
 from odradek_engine.invoker.remote.pool import NO_HTTP2
 from odradek_engine.invoker.remote.transport import RequestHead, Requests, Stream
 
@@ -38,6 +39,10 @@ _OLD_SOFTWARE: Final = tuple(f"restate-sdk-typescript/1.{n}." for n in range(3))
 """They claim versions that they do not speak."""
 
 
+Place: TypeAlias = Address | LambdaArn
+"""Where a deployment is."""
+
+
 class DiscoveryFailed(Exception):
     """The deployment cannot be used. `code`: the documented one."""
 
@@ -53,6 +58,8 @@ class Discovered(NamedTuple):
     manifest: EndpointManifest
     software: str
     """Name and version of its SDK, empty where it does not say."""
+    compression: str = ""
+    """What a function takes requests in: `zstd`, or nothing."""
 
     @property
     def duplex(self) -> bool:
@@ -123,7 +130,7 @@ class _Answer:
 
 async def discover(
     requests: Requests,
-    address: Address,
+    address: Place,
     headers: Mapping[str, str],
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> Discovered:
@@ -138,7 +145,7 @@ async def discover(
     raise AssertionError("the last try returns or raises")
 
 
-async def _ask(requests: Requests, address: Address, headers: Mapping[str, str]) -> Discovered:
+async def _ask(requests: Requests, address: Place, headers: Mapping[str, str]) -> Discovered:
     answer = _Answer()
     head = RequestHead("GET", DISCOVERY_PATH, {"accept": ", ".join(_MEDIA_TYPES), **headers})
     reservation = requests.request(head, answer)
@@ -155,7 +162,7 @@ async def _ask(requests: Requests, address: Address, headers: Mapping[str, str])
     return _read(address, answer)
 
 
-def _unreachable(address: Address, reason: str) -> DiscoveryFailed:
+def _unreachable(address: Place, reason: str) -> DiscoveryFailed:
     if reason.endswith((HTTP1_ONLY, NO_HTTP2)):
         return DiscoveryFailed(
             "META0014",
@@ -169,7 +176,7 @@ def _unreachable(address: Address, reason: str) -> DiscoveryFailed:
     )
 
 
-def _read(address: Address, answer: _Answer) -> Discovered:
+def _read(address: Place, answer: _Answer) -> Discovered:
     bad = _BAD.format(address=address)
     if answer.status != 200:
         passing = answer.status in _PASSING
@@ -180,7 +187,7 @@ def _read(address: Address, answer: _Answer) -> Discovered:
     return read_manifest(address, bytes(answer.body), answer.headers.get("x-restate-server", ""))
 
 
-def read_manifest(address: Address, body: bytes, software: str) -> Discovered:
+def read_manifest(address: Place, body: bytes, software: str) -> Discovered:
     """What a deployment's answer says. Raises `DiscoveryFailed`."""
     bad = _BAD.format(address=address)
     try:
@@ -190,10 +197,14 @@ def read_manifest(address: Address, body: bytes, software: str) -> Discovered:
     _check_versions(address, manifest, software)
     if manifest.protocol_mode not in _MODES:
         raise DiscoveryFailed("META0013", f"{bad}its protocol mode is '{manifest.protocol_mode}'")
-    return Discovered(manifest, software)
+    if manifest.protocol_mode == _DUPLEX and isinstance(address, LambdaArn):
+        raise DiscoveryFailed(
+            "META0015", f"{bad}it wants to talk both ways at once, and a function is asked once and answers once"
+        )
+    return Discovered(manifest, software, manifest.lambda_compression or "")
 
 
-def _check_versions(address: Address, manifest: EndpointManifest, software: str) -> None:
+def _check_versions(address: Place, manifest: EndpointManifest, software: str) -> None:
     least, most = manifest.min_protocol_version, manifest.max_protocol_version
     if not 0 < least <= most < 2**31:
         raise DiscoveryFailed(
