@@ -35,6 +35,8 @@ class Life:
     awaited: frozenset[object] = frozenset()
     arrived: set[object] = field(default_factory=set)
     children: list[bytes] = field(default_factory=list)
+    calls: dict[int, bytes] = field(default_factory=dict)
+    """Children whose results it waits for, by completion."""
     callers: list[tuple[bytes, int]] = field(default_factory=list)
     waiters: list[int] = field(default_factory=list)
     completions: int = 0
@@ -144,6 +146,8 @@ class ReferenceModel:
         known = m.CallInvocationIdCompletion(command.invocation_id_notification_idx, format_invocation_id(child.id))
         self.append(invocation, command, known)
         self.lives[invocation].children.append(child.id)
+        if isinstance(command, m.CallCommand):
+            self.lives[invocation].calls[command.result_completion_id] = child.id
         self._then.append(lambda: self._invoke(child, m.InputCommand((), command.parameter), now, None))
         self._finish_command()
 
@@ -229,7 +233,7 @@ class ReferenceModel:
             return
         if invocation.id in self.results:
             if caller is not None:
-                self._answer(caller.invocation, caller.completion_id, self.results[invocation.id])
+                self._answer(caller.invocation, caller.completion_id, invocation.id, self.results[invocation.id])
             if waiter is not None:
                 self.answered[waiter] = self.results[invocation.id]
             return
@@ -250,7 +254,7 @@ class ReferenceModel:
 
     def _refuse_second_run(self, invocation: Invocation, waiter: int | None) -> None:
         if invocation.caller is not None:
-            self._answer(invocation.caller.invocation, invocation.caller.completion_id, SECOND_RUN)
+            self._answer(invocation.caller.invocation, invocation.caller.completion_id, invocation.id, SECOND_RUN)
         if waiter is not None:
             self.answered[waiter] = SECOND_RUN
 
@@ -276,9 +280,17 @@ class ReferenceModel:
         if life.phase == "suspended" and mark in life.awaited:
             self._start(life)
 
-    def _answer(self, caller: bytes, completion: int, result: Result) -> None:
+    def _answer(self, caller: bytes, completion: int, callee: bytes, result: Result) -> None:
+        """The caller may be another life of its id by then, which did not call, or called somebody else."""
         entry = m.CallCompletion(completion, result.value, result.failure)
-        self._then.append(lambda: self._notify(caller, ("done", completion), entry))
+
+        def arrive() -> None:
+            life = self.lives.get(caller)
+            if life is not None and life.calls.get(completion) == callee:
+                del life.calls[completion]
+                self._notify(caller, ("done", completion), entry)
+
+        self._then.append(arrive)
 
     def _kill(self, invocation: bytes) -> None:
         life = self.lives.get(invocation)
@@ -315,7 +327,7 @@ class ReferenceModel:
         for promise, waiters in list(self.awaiting.items()):
             self.awaiting[promise] = [waiter for waiter in waiters if waiter[0] != life.is_.id]
         for caller, completion in life.callers:
-            self._answer(caller, completion, result)
+            self._answer(caller, completion, life.is_.id, result)
         self.answered.update(dict.fromkeys(life.waiters, result))
         queue = self.queues.get(life.place or "", [])
         if life.is_.id in queue:

@@ -71,6 +71,8 @@ class CompleteCall(Command, frozen=True, array_like=True, tag=7):
 
     invocation: bytes
     completion: CallCompletion
+    callee: bytes | None = None
+    """Whose result it is; None in journals that were written before this was told."""
 
 
 class Cancel(Command, frozen=True, array_like=True, tag=8):

@@ -37,14 +37,16 @@ from odradek.protocol.messages import (
 from odradek_engine.partition.awaiting import Arrived
 
 _NOTHING_OPEN: Final[dict[int, Entry]] = {}
-"""Shared by all summaries that have nothing open; never written."""
+_NO_CHILDREN: Final[dict[int, str]] = {}
+"""Shared by all summaries that have none; never written."""
 
 
 class JournalSummary:
     """Where a journal ends and what is open in it.
 
     `open`: completion id -> the command that waits for it. `arrived`: completions and signals that are there.
-    `children`: invocation ids of everything called. `payload_bytes`: about what the entries weigh.
+    `children`: invocation ids of everything called, by the completion that tells each. `payload_bytes`: about what the
+    entries weigh.
     """
 
     __slots__ = (
@@ -63,7 +65,7 @@ class JournalSummary:
         self.command_count = 0
         self.open: dict[int, Entry] = _NOTHING_OPEN
         self._arrived: Arrived | None = None
-        self.children: list[str] | tuple[str, ...] = ()
+        self.children: dict[int, str] = _NO_CHILDREN
         self.unkeyed_children = 0
         self.output: OutputCommand | None = None
         self.payload_bytes = 0
@@ -179,9 +181,9 @@ def _fold_result(summary: JournalSummary, entry: _WithValue) -> None:
 
 def _fold_call_id(summary: JournalSummary, entry: CallInvocationIdCompletion) -> None:
     summary.complete(entry.completion_id)
-    if isinstance(summary.children, tuple):
-        summary.children = []
-    summary.children.append(entry.invocation_id)
+    if summary.children is _NO_CHILDREN:
+        summary.children = {}
+    summary.children[entry.completion_id] = entry.invocation_id
 
 
 def _fold_signal(summary: JournalSummary, entry: SignalNotification) -> None:

@@ -98,13 +98,20 @@ def parse_resource_id(prefix: str, text: str) -> bytes:
     return _decode_base62(digits, 16)
 
 
+_PADDING_MAX: Final = 2
+
+
 def format_awakeable_id(invocation_id: bytes, signal_index: int) -> str:
     """`sign_1...` of an awakeable: invocation and signal index."""
     return "sign_1" + base64.urlsafe_b64encode(invocation_id + struct.pack(">I", signal_index)).decode().rstrip("=")
 
 
 def parse_awakeable_id(text: str) -> tuple[bytes, int]:
-    """Raw invocation id and signal index of `sign_1...`; raises `MalformedId`."""
+    """Raw invocation id and signal index of `sign_1...`; raises `MalformedId`.
+
+    Base64 padding may follow, whole or in part: the Java SDK writes it.
+    """
+    text = text[:-_PADDING_MAX] + text[-_PADDING_MAX:].rstrip("=")
     encoded = _unwrap("sign", text)
     try:
         raw = base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars=b"-_", validate=True)
@@ -113,8 +120,8 @@ def parse_awakeable_id(text: str) -> tuple[bytes, int]:
     if len(raw) != INVOCATION_ID_LENGTH + 4:
         raise MalformedId(WRONG_TYPE)
     invocation_id, signal_index = raw[:INVOCATION_ID_LENGTH], int.from_bytes(raw[INVOCATION_ID_LENGTH:], "big")
-    if format_awakeable_id(invocation_id, signal_index) != text:  # padding, spare bits, another alphabet
-        raise MalformedId("bad format")
+    if format_awakeable_id(invocation_id, signal_index) != text:  # spare bits, another alphabet
+        raise MalformedId(WRONG_TYPE)
     return invocation_id, signal_index
 
 

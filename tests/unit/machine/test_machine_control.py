@@ -7,11 +7,11 @@ from test_machine_handler_messages import call, send
 
 from machine_world import DAY, HOUR, INPUT, World, add, service
 from odradek.protocol import messages as m
-from odradek.protocol.ids import parse_invocation_id
+from odradek.protocol.ids import format_invocation_id, parse_invocation_id
 from odradek_engine.model import commands as c
 from odradek_engine.model import outcomes as o
 from odradek_engine.model.effects import Answer, AwaitResult, Deliver, EndAttempt, InvocationEnded, StartAttempt
-from odradek_engine.model.rows import Caller, Invocation, Phase, Result
+from odradek_engine.model.rows import Invocation, Phase, Result
 
 DONE = m.OutputCommand(b"out")
 CANCELED = m.SignalNotification(m.CANCEL_SIGNAL)
@@ -82,14 +82,15 @@ class TestCancel:
         world = World()
         invocation = phase(world)
         parent = world.invoke(service())
-        called = world.invocation(add(), key="k", caller=Caller(parent.id, 2), at=invocation.execution_time)
+        called = world.invocation(add(), key="k", at=invocation.execution_time)
         world.decide(c.Invoke(called, INPUT))
+        world.say(parent, m.AttachInvocationCommand(format_invocation_id(called.id), 2))
         assert world.ask(c.Cancel(invocation.id)) == o.Done()
         canceled = Result(failure=m.Failure(409, "canceled"))
         assert world.only(InvocationEnded) == InvocationEnded(invocation.id, canceled, invocation.target)
         assert world.ask(c.ReadOutput(invocation.id)) == o.NotFound(invocation.id)
         assert world.ask(c.Cancel(called.id)) == o.Done()
-        assert world.journal(parent)[-1] == m.CallCompletion(2, failure=m.Failure(409, "canceled"))
+        assert world.journal(parent)[-1] == m.AttachInvocationCompletion(2, failure=m.Failure(409, "canceled"))
         assert not world.rows().get("timers")
         assert not world.rows().get("inbox")
 

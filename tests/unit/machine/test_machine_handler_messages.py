@@ -278,6 +278,18 @@ class TestCalls:
         assert world.events == []
         assert world.journal(parent)[-1] == m.CallCompletion(2, b"1")
 
+    def test_a_result_for_an_earlier_life_of_the_caller_is_dropped(self) -> None:
+        world = World()
+        parent = world.invoke(service())
+        world.say(parent, call())
+        (child,) = (start.invocation for start in world.found(StartAttempt))
+        other = world.invocation(service())
+        world.decide(c.CompleteCall(parent.id, m.CallCompletion(2, b"late"), other.id))
+        world.decide(c.CompleteCall(parent.id, m.CallCompletion(3, b"no call has this number yet"), child.id))
+        assert world.events == []
+        world.decide(c.CompleteCall(parent.id, m.CallCompletion(2, b"right"), child.id))
+        assert world.journal(parent)[-1] == m.CallCompletion(2, b"right")
+
     def test_a_result_for_nobody_is_dropped(self) -> None:
         world = World()
         world.decide(c.CompleteCall(world.invocation(service()).id, m.CallCompletion(2, b"")))

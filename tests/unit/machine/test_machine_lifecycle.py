@@ -1,13 +1,14 @@
 """Creation, locks and inboxes, delays, the ends, the meeting of requests with one id."""
 
 import pytest
+from test_machine_handler_messages import call
 
 from machine_world import DAY, HOUR, INPUT, World, add, get, service
 from odradek.protocol.messages import CallCompletion, End, Failure, OutputCommand, SetStateCommand
 from odradek_engine.model import commands as c
 from odradek_engine.model import outcomes as o
 from odradek_engine.model.effects import Answer, ArmTimer, AwaitResult, InvocationEnded, StartAttempt
-from odradek_engine.model.rows import AttemptFailure, Caller, Lock, Phase, Result, Timer, TimerKind
+from odradek_engine.model.rows import AttemptFailure, Lock, Phase, Result, Timer, TimerKind
 from odradek_engine.model.target import Target, TargetKind
 from odradek_engine.partition import keys
 from odradek_engine.partition.decide.decision import Limits
@@ -277,13 +278,13 @@ class TestMeetings:
     def test_handlers_that_call_it_are_answered_each_once(self) -> None:
         world = World()
         parents = [world.invoke(service()) for _ in range(3)]
-        child = world.invoke(service(), key="k", caller=Caller(parents[0].id, 5))
-        for parent in parents[1:]:
-            world.decide(c.Invoke(world.invocation(service(), key="k", caller=Caller(parent.id, 5)), INPUT))
+        for parent in parents:
+            world.say(parent, call(idempotency_key="k"))
             assert world.found(Answer) == []
+        child = world.invocation(service(), key="k")
         world.say(child, DONE, End())
         for parent in parents:
-            assert world.journal(parent)[1:] == (CallCompletion(5, b"out"),)
+            assert world.journal(parent)[-1] == CallCompletion(2, b"out")
         assert not world.rows().get("callers")
 
     def test_a_handler_that_calls_a_finished_one_is_answered_at_once(self) -> None:
@@ -291,8 +292,8 @@ class TestMeetings:
         parent = world.invoke(service())
         child = world.invoke(service(), key="k")
         world.say(child, OutputCommand(failure=Failure(500, "no")), End())
-        world.decide(c.Invoke(world.invocation(service(), key="k", caller=Caller(parent.id, 5)), INPUT))
-        assert world.journal(parent)[1:] == (CallCompletion(5, failure=Failure(500, "no")),)
+        world.say(parent, call(idempotency_key="k"))
+        assert world.journal(parent)[-1] == CallCompletion(2, failure=Failure(500, "no"))
 
     def test_an_id_that_was_purged_begins_a_fresh_journal_in_the_same_breath(self) -> None:
         world = World()

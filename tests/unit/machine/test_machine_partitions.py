@@ -62,7 +62,7 @@ class TestReceiving:
         invocation = world.invocation(service(), caller=caller)
         world.decide(c.ReceiveMessage(2, 1, c.Invoke(invocation, INPUT)))
         world.say(invocation, m.OutputCommand(b"out"), m.End())
-        message = c.CompleteCall(caller.invocation, m.CallCompletion(7, b"out"))
+        message = c.CompleteCall(caller.invocation, m.CallCompletion(7, b"out"), invocation.id)
         assert world.found(MessageSent) == [MessageSent(2, 1, message)]
         assert world.found(SendMessage) == [SendMessage(2, 1, message)]
 

@@ -88,7 +88,9 @@ class TestAttach:
         world.say(asker, m.AttachInvocationCommand(format_invocation_id(target), 1))
         message = c.AskResult(target, Caller(asker.id, 1), wait=True)
         assert world.only(SendMessage).message == message
-        world.decide(c.CompleteCall(asker.id, m.CallCompletion(1, b"out")))
+        world.decide(c.CompleteCall(asker.id, m.CallCompletion(1, b"another's"), asker.id))
+        assert world.events == []
+        world.decide(c.CompleteCall(asker.id, m.CallCompletion(1, b"out"), target))
         assert world.journal(asker)[-1] == m.AttachInvocationCompletion(1, b"out")
 
 

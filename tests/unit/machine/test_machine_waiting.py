@@ -1,6 +1,7 @@
 """Suspension: what resolves it, in which order it may come, and trees of what is awaited."""
 
 import pytest
+from test_machine_handler_messages import call
 
 from machine_world import INPUT, World, service
 from odradek.protocol import messages as m
@@ -100,6 +101,7 @@ class TestSuspension:
     def test_trees_as_deep_as_a_row_can_hold_are_taken(self) -> None:
         world = World()
         invocation = world.invoke(service())
+        world.say(invocation, call(invocation_id_notification_idx=2, result_completion_id=1))
         world.say(invocation, m.Suspension(nested(AWAIT_DEPTH_MAX)))
         assert world.status(invocation).phase is Phase.SUSPENDED
         world.restart()

@@ -21,7 +21,7 @@ def decide(d: Decision, command: AskResult) -> None:
         if command.wait:
             attach_caller(d, command.invocation, status, command.caller)
         else:
-            answer_caller(d, command.caller, NOT_READY)
+            answer_caller(d, command.caller, command.invocation, NOT_READY)
         return
     completion = d.tables.completions.get(command.invocation)
-    answer_caller(d, command.caller, NOT_FOUND if completion is None else completion.result)
+    answer_caller(d, command.caller, command.invocation, NOT_FOUND if completion is None else completion.result)

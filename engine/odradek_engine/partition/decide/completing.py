@@ -90,19 +90,19 @@ def attach_caller(d: Decision, invocation_id: bytes, status: Status, caller: Cal
 def answer_callers(d: Decision, invocation: Invocation, status: Status, result: Result) -> None:
     """Sends the result to every handler that waits for it."""
     if invocation.caller is not None:
-        answer_caller(d, invocation.caller, result)
+        answer_caller(d, invocation.caller, invocation.id, result)
     if not status.attached:
         return
     callers = [caller for _, caller in d.tables.callers.rows(invocation.id)]
     for caller in callers:
-        answer_caller(d, caller, result)
+        answer_caller(d, caller, invocation.id, result)
     d.emit(CallersAnswered(invocation.id, tuple((caller.invocation, caller.completion_id) for caller in callers)))
 
 
-def answer_caller(d: Decision, caller: Caller, result: Result) -> None:
-    """Sends a result to one caller."""
+def answer_caller(d: Decision, caller: Caller, callee: bytes, result: Result) -> None:
+    """Sends an invocation's result to one caller."""
     completion = CallCompletion(caller.completion_id, result.value, result.failure)
-    d.send(caller.invocation, CompleteCall(caller.invocation, completion))
+    d.send(caller.invocation, CompleteCall(caller.invocation, completion, callee))
 
 
 def _stop_waiting(d: Decision, invocation: Invocation, status: Status) -> None:

@@ -44,7 +44,7 @@ def _refuse_second_run(d: Decision, command: Invoke) -> None:
     """Who wants the result of a workflow that was begun before attaches to it; a send is told that it is there."""
     invocation = command.invocation
     if invocation.caller is not None:
-        answer_caller(d, invocation.caller, SECOND_RUN)
+        answer_caller(d, invocation.caller, invocation.id, SECOND_RUN)
     elif command.wait:
         d.answer(Ended(invocation.id, SECOND_RUN))
     else:
@@ -64,7 +64,7 @@ def _meet_running(d: Decision, command: Invoke, status: Status) -> None:
 def _meet_finished(d: Decision, command: Invoke, completion: Completion) -> None:
     invocation = command.invocation
     if invocation.caller is not None:
-        answer_caller(d, invocation.caller, completion.result)
+        answer_caller(d, invocation.caller, invocation.id, completion.result)
     elif command.wait:
         d.answer(Ended(invocation.id, completion.result, completion.expires_at))
     else:

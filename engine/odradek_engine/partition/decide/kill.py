@@ -29,7 +29,7 @@ def decide(d: Decision, command: Kill) -> None:
     if status.phase in (Phase.SCHEDULED, Phase.INBOXED):
         drop_waiting(d, invocation, status, KILLED)
         return
-    for child in d.tables.journal_summary(command.invocation).children:
+    for child in d.tables.journal_summary(command.invocation).children.values():
         child_id = parse_invocation_id(child)
         d.send(child_id, Kill(child_id))
     end_attempt(d, command.invocation, status)

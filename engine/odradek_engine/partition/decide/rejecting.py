@@ -14,13 +14,12 @@ from odradek_engine.model.commands import (
     FailAttempt,
     HandlerMessages,
     Invoke,
-    PartitionMessage,
     ReceiveMessage,
 )
 from odradek_engine.model.effects import AcknowledgeMessage, EndAttempt
 from odradek_engine.model.events import CommandRejected, MessageTaken
 from odradek_engine.model.outcomes import Refused
-from odradek_engine.model.rows import AttemptFailure, Caller, Result
+from odradek_engine.model.rows import AttemptFailure, Caller, Invocation, Result
 from odradek_engine.partition.decide import fail_attempt
 from odradek_engine.partition.decide.completing import answer_caller
 from odradek_engine.partition.decide.decision import Decision
@@ -36,9 +35,12 @@ def reject(d: Decision, command: AnyCommand, error: Exception) -> None:
         failure = AttemptFailure(500, f"the engine cannot process the handler's messages: {reason}", "RT0006")
         fail_attempt.decide(d, FailAttempt(command.invocation, command.attempt, failure))
     elif isinstance(command, ReceiveMessage):
-        caller = _caller(command.command)
-        if caller is not None:
-            answer_caller(d, caller, Result(failure=Failure(500, f"the engine cannot process this call: {reason}")))
+        result = Result(failure=Failure(500, f"the engine cannot process this call: {reason}"))
+        match command.command:
+            case Invoke(invocation=Invocation(id=callee, caller=Caller() as caller)):
+                answer_caller(d, caller, callee, result)
+            case AskResult(invocation=callee, caller=caller):
+                answer_caller(d, caller, callee, result)
 
 
 def keep(d: Decision, command: AnyCommand, error: Exception) -> str:
@@ -53,13 +55,6 @@ def keep(d: Decision, command: AnyCommand, error: Exception) -> str:
         d.effect(EndAttempt(command.invocation, command.attempt))
     d.answer(Refused(500, f"the engine cannot process this request: {reason}"))
     return reason
-
-
-def _caller(message: PartitionMessage) -> Caller | None:
-    """The handler that waits for what a message brings about."""
-    if isinstance(message, Invoke):
-        return message.invocation.caller
-    return message.caller if isinstance(message, AskResult) else None
 
 
 def _raw(command: AnyCommand) -> bytes:

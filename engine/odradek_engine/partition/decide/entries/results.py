@@ -7,6 +7,7 @@ from odradek.protocol.messages import (
     AttachInvocationCommand,
     GetInvocationOutputCommand,
     IdempotentRequestTarget,
+    InvocationName,
     WorkflowTarget,
 )
 from odradek_engine.model.commands import AskResult
@@ -26,20 +27,21 @@ def get_invocation_output(stretch: Stretch, command: GetInvocationOutputCommand)
 
 
 def _ask(stretch: Stretch, command: AttachInvocationCommand | GetInvocationOutputCommand, *, wait: bool) -> None:
-    invocation = _find(stretch, command)
+    try:
+        invocation = asked_of(command.target)
+    except MalformedId:
+        raise stretch.broken(command, "RT0017", f"'{command.target}' is no invocation id") from None
     stretch.append(command)
     caller = Caller(stretch.invocation.id, command.result_completion_id)
     stretch.d.send(invocation, AskResult(invocation, caller, wait))
 
 
-def _find(stretch: Stretch, command: AttachInvocationCommand | GetInvocationOutputCommand) -> bytes:
-    match command.target:
+def asked_of(target: InvocationName) -> bytes:
+    """The invocation that is meant. Raises `MalformedId`."""
+    match target:
         case WorkflowTarget(workflow, key):
             return workflow_run_id(workflow, key)
         case IdempotentRequestTarget(service, service_key, handler, idempotency_key):
             return idempotent_id(service, service_key, handler, idempotency_key)
         case text:
-            try:
-                return parse_invocation_id(text)
-            except MalformedId:
-                raise stretch.broken(command, "RT0017", f"'{text}' is no invocation id") from None
+            return parse_invocation_id(text)
