@@ -65,6 +65,12 @@ class Partitions:
         for (sender, target), sequence in acknowledgements.items():
             self.processors[sender].submit_inner(AcknowledgeMessages(target, sequence))
 
+    def term_begun(self, partition: int) -> None:
+        """While it led without knowing that it was deposed, a partition lost what the others said to it."""
+        for processor in self.processors:
+            if processor.partition != partition:
+                processor.send_again(partition)
+
     def registry_changed(self) -> None:
         """The registry is another one now."""
         self._on_registry_change()

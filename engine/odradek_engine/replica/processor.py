@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import msgspec
@@ -260,10 +260,23 @@ class Processor:
             backing_off = status.retry is not None and status.retry.next_retry_at is not None
             if status.phase is Phase.INVOKED and not backing_off:
                 self._fittings.queue_attempt(self.partition, invocation, status.attempt)
-        for key, message in self.tables.outbox.rows():
-            effect = SendMessage(int.from_bytes(key[:4], "big"), int.from_bytes(key[4:], "big"), message)
-            self._release.carry_out([effect], Submission(c.CleanUp(), None))
+        for message in self._outbox():
+            self._release.carry_out([message], Submission(c.CleanUp(), None))
+        self._release.term_begun()
         self._fittings.conduct.rounds.mark(leader)
+
+    def _outbox(self) -> Iterator[SendMessage]:
+        for key, message in self.tables.outbox.rows():
+            yield SendMessage(int.from_bytes(key[:4], "big"), int.from_bytes(key[4:], "big"), message)
+
+    def send_again(self, target: int) -> None:
+        """Tells a partition once more what it was told, in order; it knows what it has taken."""
+        if self._leader is None:
+            return  # the next term sends everything
+        sent = self._release.sent.get(target, 0)
+        for message in list(self._outbox()):
+            if message.target == target and message.sequence <= sent:
+                self._release.carry_out([message], Submission(c.CleanUp(), None))
 
     async def _lead_again(self) -> None:
         leader = self._leader

@@ -37,6 +37,9 @@ class Neighbours(Protocol):
     def acknowledge_message(self, target: int, sender: int, sequence: int) -> None:
         """Tells a sender that its messages up to `sequence` took effect."""
 
+    def term_begun(self, partition: int) -> None:
+        """A partition leads anew: what it was told before may be lost."""
+
     def registry_changed(self) -> None:
         """The registry is another one now."""
 
@@ -52,6 +55,8 @@ class Release:
         self._neighbours = neighbours
         self._arm = arm
         self._waiters: dict[bytes, list[Reply]] = {}
+        self.sent: dict[int, int] = {}
+        """The newest message that was handed over, by target."""
         self._table: Mapping[type, Callable[[Any, Submission], None]] = {
             x.Answer: self._answer,
             x.AwaitResult: self._await_result,
@@ -70,6 +75,10 @@ class Release:
         table = self._table
         for effect in effects:
             table[type(effect)](effect, submission)
+
+    def term_begun(self) -> None:
+        """The others hear that this partition leads anew."""
+        self._neighbours.term_begun(self._partition)
 
     def carry_out_answers(self, effects: list[x.AnyEffect], submission: Submission) -> None:
         """Only what tells somebody something: all else is begun anew by the next term."""
@@ -112,6 +121,7 @@ class Release:
         self._arm(effect.timer)
 
     def _send_message(self, effect: x.SendMessage, _submission: Submission) -> None:
+        self.sent[effect.target] = effect.sequence
         self._neighbours.send_message(self._partition, effect.target, effect.sequence, effect.message)
 
     def _acknowledge_message(self, effect: x.AcknowledgeMessage, _submission: Submission) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Final
 from odradek_engine.node.upkeep import Upkeep
 from odradek_engine.partition.decide import starting
 from odradek_engine.partition.machine import Machine
+from odradek_engine.replica.processor import Processor
 from odradek_engine.store.port import StoreError
 from simulation.mutants.plant import Mutant, Plant
 
@@ -32,8 +33,13 @@ def attempts_of_a_forgotten_life_are_heard(plant: Plant) -> None:
     plant.put(starting.__dict__, "_attempts_before", lambda _decision, _invocation: 0)
 
 
+def what_a_deposed_leader_was_told_is_lost(plant: Plant) -> None:
+    plant.put(Processor, "send_again", lambda _processor, _target: None)
+
+
 MUTANTS: Final[tuple[Mutant, ...]] = (
     a_bad_disk_is_the_command_s_fault,
     timers_keep_to_the_clock_as_it_was,
     attempts_of_a_forgotten_life_are_heard,
+    what_a_deposed_leader_was_told_is_lost,
 )

@@ -197,6 +197,10 @@ class Neighbours:
         self.sent: list[tuple[int, int, c.PartitionMessage]] = []
         self.acknowledged: list[tuple[int, int]] = []
         self.registry_changes = 0
+        self.terms = 0
+
+    def term_begun(self, partition: int) -> None:
+        self.terms += 1
 
     def send_message(self, sender: int, target: int, sequence: int, message: c.PartitionMessage) -> None:
         self.sent.append((target, sequence, message))

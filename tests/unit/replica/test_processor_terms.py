@@ -186,6 +186,14 @@ class TestRestart:
             await until(lambda: node.handlers.all)
             node.handlers.last.say(*DONE)
             await until(lambda: node.neighbours.sent)
+            assert node.neighbours.terms == 1
+            told = list(node.neighbours.sent)
+            (target,) = {message[0] for message in told}
+            node.processor.send_again(target)
+            assert node.neighbours.sent == told * 2
+            node.processor.send_again(3 - target)
+            assert node.neighbours.sent == told * 2
+            node.neighbours.sent = told
             await node.processor.stop()
             again = PartitionNode(log, node.store, clock=clock, partitions=3, seed=2)
             await again.lead()
