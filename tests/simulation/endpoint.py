@@ -14,7 +14,9 @@ from odradek.endpoint import Application
 from odradek.protocol.attempt import Endpoint, EngineSide, HandlerEnvironment, HandlerSide
 from odradek.protocol.manifest import EndpointManifest
 from odradek.protocol.messages import EngineMessage, Entry, HandlerMessage, Start
+from odradek_engine.invoker.attempts import LiveAttempt
 from simulation.handlers import application
+from simulation.history import Known
 
 if TYPE_CHECKING:
     from simulation.world import World
@@ -50,25 +52,26 @@ class _WatchedEndpoint:
         self, service: str, handler: str, start: Start, journal: Sequence[Entry], engine: EngineSide
     ) -> HandlerSide:
         world = self._world
-        world.handler_started(start, journal)
+        assert isinstance(engine, LiveAttempt)
+        known = world.handler_started(start, journal, engine.attempt)
         late = world.draw_lateness()
         return _WatchedSide(
-            start.id,
+            known,
             self._endpoint.start(service, handler, start, journal, _Line(engine, late) if late else engine),
             world,
         )
 
 
 class _WatchedSide:
-    def __init__(self, invocation: bytes, side: HandlerSide, world: World) -> None:
-        self._invocation = invocation
+    def __init__(self, known: Known | None, side: HandlerSide, world: World) -> None:
+        self._known = known
         self._side = side
         self._world = world
         self.close_input = side.close_input
         self.abort = side.abort
 
     def deliver(self, messages: Sequence[EngineMessage]) -> None:
-        self._world.handler_heard(self._invocation, messages)
+        self._world.handler_heard(self._known, messages)
         self._side.deliver(messages)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from odradek.protocol.messages import Entry
 from odradek_engine.log.port import Record
 from odradek_engine.model import events as e
-from odradek_engine.model.rows import Invocation, Lock, Result, Status
+from odradek_engine.model.rows import Invocation, Lock, Phase, Result, Status
 from odradek_engine.replica.record import JournalRecord, decode_part, decode_record
 
 ObjectKey = tuple[str, str]
@@ -33,17 +33,29 @@ class Moment:
 class Known:
     """An invocation, as the journals tell its life. An id may have several, one after the other."""
 
-    __slots__ = ("ended", "entries", "forgotten", "invocation", "life", "result", "status")
+    __slots__ = ("attempts", "before", "ended", "entries", "forgotten", "invocation", "life", "result", "status")
 
-    def __init__(self, invocation: Invocation, status: Status, entries: tuple[Entry, ...], life: int) -> None:
+    def __init__(
+        self, invocation: Invocation, status: Status, entries: tuple[Entry, ...], before: Known | None = None
+    ) -> None:
         self.invocation = invocation
-        self.status: Status | None = status
+        self.attempts: set[int] = set()
         self.entries = list(entries)
-        self.life = life
+        self.before = before
+        """The life before, of which a node may still hear: it learns late what is durable."""
+        self.life: int = 1 if before is None else before.life + 1
         self.result: Result | None = None
         """Where its completion was kept."""
         self.ended = False
         self.forgotten = False
+        self.status: Status | None = None
+        self.has_status(status)
+
+    def has_status(self, status: Status) -> None:
+        """Its status is another one."""
+        self.status = status
+        if status.phase is Phase.INVOKED:
+            self.attempts.add(status.attempt)
 
 
 class JournalTruth:
@@ -91,6 +103,13 @@ class History:
             e.LockChanged: self._lock_changed,
         }
 
+    def life_with(self, invocation: bytes, attempt: int) -> Known | None:
+        """The latest life of an invocation that has come to an attempt."""
+        known = self.invocations.get(invocation)
+        while known is not None and attempt not in known.attempts:
+            known = known.before
+        return known
+
     def written(self, partition: int, written: Record) -> JournalRecord | None:
         """A record is in the log; it is returned if it counts."""
         journal = self.journals[partition]
@@ -113,13 +132,12 @@ class History:
 
     def _created(self, event: e.InvocationCreated) -> None:
         before = self.invocations.get(event.invocation.id)
-        life = 1 if before is None else before.life + 1
-        self.invocations[event.invocation.id] = Known(event.invocation, event.status, event.entries, life)
+        self.invocations[event.invocation.id] = Known(event.invocation, event.status, event.entries, before)
 
     def _status_changed(self, event: e.StatusChanged) -> None:
         known = self.invocations.get(event.invocation)
         if known is not None:
-            known.status = event.status
+            known.has_status(event.status)
 
     def _appended(self, event: e.EntriesAppended) -> None:
         known = self.invocations.get(event.invocation)

@@ -27,7 +27,7 @@ from simulation.checkers.every import all_checkers
 from simulation.clients import Client, Clients
 from simulation.endpoint import LATE_SECONDS, WatchedApplication
 from simulation.group import Group
-from simulation.history import History, Moment
+from simulation.history import History, Known, Moment
 from simulation.machine import Machine
 from simulation.outside import begin_outside
 from simulation.plan import CrashAt, Fault, Plan, Request
@@ -113,19 +113,19 @@ class World:
         word = "" if counted is not None else " void"
         self.trace.note(f"journal {number}@{record.offset}{word}", raw, lambda: _describe(raw))
 
-    def handler_started(self, start: Start, journal: Sequence[Entry]) -> None:
-        """An attempt begins."""
-        known = self.history.invocations.get(start.id)
+    def handler_started(self, start: Start, journal: Sequence[Entry], attempt: int) -> Known | None:
+        """An attempt begins. Returns whose: the life of its invocation that has come to it."""
+        known = self.history.life_with(start.id, attempt)
         self.trace.note("handler starts", start.id, lambda: f"{start.debug_id} with {len(journal)} entries")
         for checker in self.checkers:
             checker.started(start.id, known, start, journal)
+        return known
 
-    def handler_heard(self, invocation: bytes, messages: Sequence[EngineMessage]) -> None:
+    def handler_heard(self, known: Known | None, messages: Sequence[EngineMessage]) -> None:
         """A handler gets messages."""
         process = current_process()
         if process is not None and not process.alive:
             return
-        known = self.history.invocations.get(invocation)
         for checker in self.checkers:
             checker.delivered(known, messages)
 

@@ -1,4 +1,4 @@
-"""I3: a journal entry is written once and never changes; a handler sees the beginning of its journal, all durable."""
+"""I3: a journal entry is written once and never changes; a handler sees the durable beginning of its own life's."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class JournalEntries(Checker):
             self.violated(f"{hexed(known.invocation.id)} starts with {start.state_map}, its object has {state}")
 
     def delivered(self, known: Known | None, messages: Sequence[EngineMessage]) -> None:
-        if known is None or known.ended:
+        if known is None:
             return
         for message in messages:
             if isinstance(message, ProposeRunCompletionAck):
