@@ -66,8 +66,11 @@ class Gateway(Protocol):
     def submit(self, command: AnyCommand, reply: Reply) -> None:
         """Queues a command about an invocation at the partition that its id routes to; raises `Overloaded`."""
 
+    def detach(self, invocation: bytes, reply: Reply) -> None:
+        """Lets go of a reply that was given to `submit` and has not been called: nobody waits for it any more."""
+
     async def ask(self, command: AnyCommand) -> AnyOutcome:
-        """The same, awaited."""
+        """As `submit`, awaited."""
 
     async def ask_registry(self, command: AnyCommand) -> AnyOutcome:
         """Asks partition 0, which owns the registry."""

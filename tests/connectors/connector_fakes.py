@@ -132,6 +132,9 @@ class FakeGateway:
             command, reply = self.queue.popleft()
             reply(self.refuse(command) or self.targets.decide(command))
 
+    def detach(self, invocation: bytes, reply: Reply) -> None:
+        raise NotImplementedError
+
     async def ask(self, command: AnyCommand) -> AnyOutcome:
         raise NotImplementedError
 

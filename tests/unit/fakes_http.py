@@ -150,6 +150,7 @@ class FakeGateway:
         self.lags: dict[str, dict[int, tuple[int, int]]] = {}
         self.commands: list[AnyCommand] = []
         self.replies: list[Reply] = []
+        self.detached: list[tuple[bytes, Reply]] = []
         self.rows: Sequence[Mapping[str, object]] | QueryError = []
         self._random = 0
         self.log = cast(Log, log)
@@ -164,6 +165,9 @@ class FakeGateway:
         self.replies.append(reply)
         if outcome is not None:
             asyncio.get_running_loop().call_soon(reply, outcome)
+
+    def detach(self, invocation: bytes, reply: Reply) -> None:
+        self.detached.append((invocation, reply))
 
     async def ask(self, command: AnyCommand) -> AnyOutcome:
         outcome = self.answer(command)

@@ -19,6 +19,7 @@ from odradek_engine.model.outcomes import (
     Accepted,
     AlreadyCompleted,
     AnyOutcome,
+    Done,
     Ended,
     NotCompleted,
     NotFound,
@@ -342,6 +343,29 @@ def test_the_limit_of_concurrent_requests() -> None:
             assert (await client.post("/Svc/noin")).status_code == 200
 
     asyncio.run(scenario())
+
+
+def test_a_client_that_leaves_is_let_go() -> None:
+    async def leave() -> None:
+        gateway = FakeGateway(lambda _command: None)
+        async with ingress(gateway, IngressLimits(concurrent_requests=1)) as (server, client):
+            _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writer.write(b"GET /Svc/noin HTTP/1.1\r\nhost: x\r\n\r\n")
+            await until(lambda: gateway.replies)
+            assert (await client.get("/Svc/noin")).status_code == 429
+            writer.close()
+            await until(lambda: gateway.detached)
+            (begun,), (reply,) = gateway.commands, gateway.replies
+            assert isinstance(begun, Invoke)
+            assert gateway.detached == [(begun.invocation.id, reply)]
+            assert server.counters.running == 0
+            assert server.counters.of("Svc", "call").abandoned == 1
+            reply(Done())  # it was on its way already
+            assert server.counters.running == 0
+            gateway.answer = echo
+            assert (await client.get("/Svc/noin")).status_code == 200
+
+    asyncio.run(leave())
 
 
 def test_cors() -> None:

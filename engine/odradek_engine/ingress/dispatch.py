@@ -1,14 +1,13 @@
 """One request on its way: route, command, gateway, and the response when its outcome comes back.
 
 Nothing is awaited here: the reply callback that goes with a command writes the response. A client that leaves
-changes nothing of what it asked for.
+changes nothing of what it asked for, but nothing is kept for it any more.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from functools import partial
 from typing import Final, TypeAlias
 
 import httptools
@@ -52,7 +51,7 @@ from odradek_engine.ingress.routes import (
     check_method,
     find_route,
 )
-from odradek_engine.model.commands import AnyCommand, Attach, ReadOutput
+from odradek_engine.model.commands import Attach, Invoke, ReadOutput, Signal
 from odradek_engine.model.outcomes import AnyOutcome, Ended
 from odradek_engine.model.registry import HandlerSchema, Schema
 from odradek_engine.observe.ingress import IngressCounters, RequestCounters
@@ -76,6 +75,27 @@ class _Known(msgspec.Struct, frozen=True):
 
     route: Route
     counters: RequestCounters
+
+
+class _Awaited(msgspec.Struct):
+    """A request whose outcome is still to come, and the reply to its command."""
+
+    dispatcher: Dispatcher
+    exchange: Exchange
+    invocation: bytes
+    render: _Render
+    origin: bytes | None
+    counters: RequestCounters
+    handler: HandlerSchema | None
+    begun: float
+
+    def __call__(self, outcome: AnyOutcome) -> None:
+        """The outcome is there."""
+        self.dispatcher.reply(self, outcome)
+
+    def left(self) -> None:
+        """See `Awaited`."""
+        self.dispatcher.let_go(self)
 
 
 class Dispatcher:
@@ -174,7 +194,7 @@ class Dispatcher:
     def _do_other(self, exchange: Exchange, route: Route, head: Head, counters: RequestCounters) -> None:
         match route:
             case ResultRoute(invocation, wait, handler):
-                asked: AnyCommand = Attach(invocation) if wait else ReadOutput(invocation)
+                asked = Attach(invocation) if wait else ReadOutput(invocation)
                 self._submit(asked, attached if wait else output, exchange, head, counters, handler)
             case NamedResultRoute(wait):
                 named = named_result(exchange.request.body, wait, self._gateway.schema)
@@ -192,7 +212,7 @@ class Dispatcher:
 
     def _submit(
         self,
-        command: AnyCommand,
+        command: Invoke | Attach | ReadOutput | Signal,
         render: _Render,
         exchange: Exchange,
         head: Head,
@@ -200,25 +220,25 @@ class Dispatcher:
         handler: HandlerSchema | None,
     ) -> None:
         begun = self._gateway.clock.monotonic()
-        self._gateway.submit(command, partial(self._reply, render, exchange, head.origin, counters, handler, begun))
+        invocation = command.invocation.id if isinstance(command, Invoke) else command.invocation
+        awaited = _Awaited(self, exchange, invocation, render, head.origin, counters, handler, begun)
+        self._gateway.submit(command, awaited)
         self._counters.running += 1
+        exchange.awaited = awaited
         exchange.forget_request()
 
-    def _reply(
-        self,
-        render: _Render,
-        exchange: Exchange,
-        origin: bytes | None,
-        counters: RequestCounters,
-        handler: HandlerSchema | None,
-        begun: float,
-        outcome: AnyOutcome,
-    ) -> None:
+    def reply(self, awaited: _Awaited, outcome: AnyOutcome) -> None:
+        """The outcome of a request is there."""
+        exchange = awaited.exchange
+        if exchange.awaited is not awaited:
+            return  # the client left while its outcome was on its way
+        exchange.awaited = None
+        counters = awaited.counters
         self._counters.running -= 1
-        counters.took(self._gateway.clock.monotonic() - begun)
+        counters.took(self._gateway.clock.monotonic() - awaited.begun)
         content_type = b""
         if isinstance(outcome, Ended):
-            target = outcome.target
+            handler, target = awaited.handler, outcome.target
             if handler is None and target is not None:
                 handler = self._gateway.schema.handler(target.service, target.handler)
             content_type = result_content_type(handler, outcome.result)
@@ -228,8 +248,13 @@ class Dispatcher:
                 counters.completed += 1
         else:
             counters.completed += 1
-        if exchange.connection is not None:
-            exchange.send(render(outcome, content_type), _cors(origin))
+        exchange.send(awaited.render(outcome, content_type), _cors(awaited.origin))
+
+    def let_go(self, awaited: _Awaited) -> None:
+        """A client has left before its answer. What it asked for goes on without it."""
+        self._counters.running -= 1
+        awaited.counters.abandoned += 1
+        self._gateway.detach(awaited.invocation, awaited)
 
 
 def _cors(origin: bytes | None) -> bytes:

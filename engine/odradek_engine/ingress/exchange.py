@@ -26,6 +26,13 @@ class Answerable(Protocol):
         """An exchange has its response."""
 
 
+class Awaited(Protocol):
+    """The outcome of a request, while it is still to come."""
+
+    def left(self) -> None:
+        """The client does not wait for it any more."""
+
+
 class Exchange(msgspec.Struct):
     """A request and its response to be. `connection` is None once the client has left or was answered."""
 
@@ -35,10 +42,18 @@ class Exchange(msgspec.Struct):
     old_version: bool = False
     response: Response | None = None
     extra_headers: bytes = b""
+    awaited: Awaited | None = None
 
     def forget_request(self) -> None:
         """The request is taken: nothing of it stays here while its outcome is awaited."""
         self.request = _TAKEN
+
+    def leave(self) -> None:
+        """The client has left before its answer."""
+        self.connection = None
+        awaited, self.awaited = self.awaited, None
+        if awaited is not None:
+            awaited.left()
 
     def send(self, response: Response, extra_headers: bytes = b"") -> None:
         """Answers; does nothing where nobody waits any more."""

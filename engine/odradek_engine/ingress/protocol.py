@@ -78,10 +78,7 @@ class HttpConnection(asyncio.Protocol):
         """The client has left; what it asked for goes on without it."""
         self._shared.left(self)
         self._release_body_budget()
-        for exchange in self._running:
-            exchange.connection = None
-        self._running.clear()
-        self._waiting.clear()
+        self._abandon_running()
         self._discarding = True
 
     def eof_received(self) -> bool:
@@ -312,16 +309,20 @@ class HttpConnection(asyncio.Protocol):
         self._run_waiting()
 
     def _finish(self) -> None:
-        for exchange in self._running:
-            exchange.connection = None
-        self._running.clear()
-        self._waiting.clear()
+        self._abandon_running()
         if self._discarding and not self._input_ended and self._transport.can_write_eof():
             # Closing at once would reset the connection under a client that still sends, before it reads the answer.
             self._active_second = self._shared.second
             self._transport.write_eof()
         else:
             self._transport.close()
+
+    def _abandon_running(self) -> None:
+        """Nothing that runs here can be answered any more."""
+        for exchange in self._running:
+            exchange.leave()
+        self._running.clear()
+        self._waiting.clear()
 
     # --- bounds ---
 

@@ -265,6 +265,12 @@ class RestartAsNew(Command, frozen=True, array_like=True, tag=32):
     deployment: str = LATEST
 
 
+class Detach(Command, frozen=True, array_like=True, tag=33):
+    """Who waited for an invocation's result has left; goes with the reply that is not wanted any more."""
+
+    invocation: bytes
+
+
 PartitionMessage: TypeAlias = Invoke | CompleteCall | Signal | Cancel | Kill | AskResult
 """What partitions say to each other."""
 
@@ -301,4 +307,5 @@ AnyCommand: TypeAlias = (
     | Pause
     | ConfigureService
     | RestartAsNew
+    | Detach
 )

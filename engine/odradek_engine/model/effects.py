@@ -29,6 +29,12 @@ class AwaitResult(Effect, frozen=True):
     invocation: bytes
 
 
+class DropWaiter(Effect, frozen=True):
+    """Who asked does not wait for the invocation's result any more."""
+
+    invocation: bytes
+
+
 class InvocationEnded(Effect, frozen=True):
     """All who wait for this invocation get its result."""
 
@@ -96,6 +102,7 @@ class RegistryChanged(Effect, frozen=True):
 AnyEffect: TypeAlias = (
     Answer
     | AwaitResult
+    | DropWaiter
     | InvocationEnded
     | StartAttempt
     | Deliver

@@ -17,7 +17,7 @@ from odradek_engine.gateway import Reply
 from odradek_engine.invoker.attempts import Attempts
 from odradek_engine.invoker.port import HandlerHost
 from odradek_engine.log.port import Cleanup, Log, TopicSpec, UnknownTopic
-from odradek_engine.model.commands import AnyCommand, RegisterDeployment
+from odradek_engine.model.commands import AnyCommand, Detach, RegisterDeployment
 from odradek_engine.model.effects import StartAttempt
 from odradek_engine.model.outcomes import AnyOutcome, Refused
 from odradek_engine.model.registry import Schema
@@ -279,8 +279,13 @@ class Node:
         """Queues a command about an invocation at its partition; raises `Overloaded`."""
         self._processors.submit(command, reply)
 
+    def detach(self, invocation: bytes, reply: Reply) -> None:
+        """Lets go of a reply: nobody waits for it any more."""
+        command = Detach(invocation)
+        self._processors.route(command).submit_inner(command, reply)
+
     async def ask(self, command: AnyCommand) -> AnyOutcome:
-        """The same, awaited."""
+        """As `submit`, awaited."""
         return await self._ask(self._processors.route(command), command)
 
     async def ask_registry(self, command: AnyCommand) -> AnyOutcome:

@@ -16,6 +16,7 @@ class RequestCounters:
     """Requests of one service and one kind (`call`, `send`), by how they ended, and how long they took."""
 
     __slots__ = (
+        "abandoned",
         "completed",
         "durations",
         "ingress_error",
@@ -36,6 +37,8 @@ class RequestCounters:
         """The handler's terminal failure."""
         self.ingress_error = 0
         """Ours: overload, a partition that is not there."""
+        self.abandoned = 0
+        """The client left before the answer."""
         self.durations = [0] * (len(DURATION_BOUNDS_SECONDS) + 1)
         self.seconds = 0.0
 

@@ -19,7 +19,7 @@ from odradek_engine.observe.figures import AttemptFigures, NodeFigures, Partitio
 from odradek_engine.observe.ingress import DURATION_BOUNDS_SECONDS, IngressCounters, RequestCounters
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
-_OUTCOMES: Final = ("completed", "request_error", "invocation_error", "ingress_error")
+_OUTCOMES: Final = ("completed", "request_error", "invocation_error", "ingress_error", "abandoned")
 
 
 class Labels(msgspec.Struct, frozen=True):

@@ -58,6 +58,7 @@ _DECIDE: Final[Mapping[type, Callable[[Decision, Any], None]]] = {
     c.PurgeJournal: purge.decide_journal,
     c.Attach: read_result.decide_attach,
     c.ReadOutput: read_result.decide_output,
+    c.Detach: read_result.decide_detach,
     c.Ingest: ingest.decide,
     c.CommitSource: ingest.decide_commit,
     c.ReceiveMessage: messages.decide_receive,

@@ -12,7 +12,7 @@ from odradek_engine.model.outcomes import Ended
 from odradek_engine.model.rows import Timer
 from odradek_engine.replica.submission import Submission
 
-_ANSWERS: Final = (x.Answer, x.AwaitResult, x.InvocationEnded, x.AcknowledgeMessage, x.RegistryChanged)
+_ANSWERS: Final = (x.Answer, x.AwaitResult, x.DropWaiter, x.InvocationEnded, x.AcknowledgeMessage, x.RegistryChanged)
 
 
 class Attempts(Protocol):
@@ -60,6 +60,7 @@ class Release:
         self._table: Mapping[type, Callable[[Any, Submission], None]] = {
             x.Answer: self._answer,
             x.AwaitResult: self._await_result,
+            x.DropWaiter: self._drop_waiter,
             x.InvocationEnded: self._invocation_ended,
             x.StartAttempt: self._start_attempt,
             x.Deliver: self._deliver,
@@ -99,6 +100,13 @@ class Release:
     def _await_result(self, effect: x.AwaitResult, submission: Submission) -> None:
         if submission.reply is not None:
             self._waiters.setdefault(effect.invocation, []).append(submission.reply)
+
+    def _drop_waiter(self, effect: x.DropWaiter, submission: Submission) -> None:
+        waiters = self._waiters.get(effect.invocation, [])
+        if submission.reply in waiters:
+            waiters.remove(submission.reply)
+            if not waiters:
+                del self._waiters[effect.invocation]
 
     def _invocation_ended(self, effect: x.InvocationEnded, _submission: Submission) -> None:
         replies = self._waiters.pop(effect.invocation, None)

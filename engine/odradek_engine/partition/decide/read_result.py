@@ -1,8 +1,9 @@
-"""`Attach` and `ReadOutput`: an invocation's result, waited for or as it is."""
+"""`Attach`, `ReadOutput` and `Detach`: an invocation's result, waited for, as it is, or not waited for any more."""
 
 from __future__ import annotations
 
-from odradek_engine.model.commands import Attach, ReadOutput
+from odradek_engine.model.commands import Attach, Detach, ReadOutput
+from odradek_engine.model.effects import DropWaiter
 from odradek_engine.model.outcomes import Ended, NotCompleted, NotFound
 from odradek_engine.partition.decide.decision import Decision
 
@@ -17,6 +18,11 @@ def decide_output(d: Decision, command: ReadOutput) -> None:
     """Never waits."""
     if not _answer_finished(d, command.invocation):
         d.answer(NotCompleted(command.invocation))
+
+
+def decide_detach(d: Decision, command: Detach) -> None:
+    """Changes nothing of the invocation."""
+    d.effect(DropWaiter(command.invocation))
 
 
 def _answer_finished(d: Decision, invocation: bytes) -> bool:
