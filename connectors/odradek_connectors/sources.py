@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Final, Protocol
 
@@ -82,6 +83,7 @@ async def finish(intakes: Iterable[Intake], progress: Progress) -> None:
     intakes = list(intakes)
     for intake in intakes:
         intake.close()
-    if intakes:
-        await asyncio.wait([asyncio.ensure_future(intake.drain()) for intake in intakes], timeout=DRAIN_SECONDS)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_SECONDS):
+            await asyncio.gather(*(intake.drain() for intake in intakes))
     await asyncio.gather(*(progress.commit(intake) for intake in intakes))
