@@ -79,6 +79,7 @@ class KafkaSource:
         """See `Source`."""
         await self._member.stop(LEAVE_SECONDS)
         await self.revoked(list(self._assigned))  # nothing is left, unless the member could not leave in time
+        self._admin.close()
 
     async def lag(self) -> Mapping[int, tuple[int, int]]:
         """See `Source`; of the partitions that are ours."""

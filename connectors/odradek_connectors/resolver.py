@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 
 from odradek_connectors.kafka_properties import admin_settings, brokers_of, starts_at_begin
@@ -22,8 +23,8 @@ class KafkaSourceResolver:
         That is the end as it is now, or the begin where `auto.offset.reset` in the options says so. Raises
         `UnknownTopic`, and `LogUnavailable` or another `LogError` where the cluster cannot be asked.
         """
-        admin = KafkaAdmin(admin_settings(cluster, options))
-        info = await find_topic(admin, topic, f"Kafka cluster '{cluster.name}' at {brokers_of(cluster)}")
-        spec = EARLIEST if starts_at_begin(options) else LATEST
-        offsets = await asyncio.gather(*(admin.offset(topic, each, spec) for each in range(info.partitions)))
+        with contextlib.closing(KafkaAdmin(admin_settings(cluster, options))) as admin:
+            info = await find_topic(admin, topic, f"Kafka cluster '{cluster.name}' at {brokers_of(cluster)}")
+            spec = EARLIEST if starts_at_begin(options) else LATEST
+            offsets = await asyncio.gather(*(admin.offset(topic, each, spec) for each in range(info.partitions)))
         return info.id, dict(enumerate(offsets))

@@ -150,6 +150,7 @@ class KafkaLog:
         await asyncio.to_thread(self._appends.join)
         for reader in self._readers:
             await asyncio.to_thread(reader.join)
+        self._admin.close()
 
     async def _create(self, spec: TopicSpec) -> None:
         settings = settings_for(spec, self._replication)

@@ -45,16 +45,27 @@ def since(timestamp_ms: int) -> OffsetSpec:
 
 
 class KafkaAdmin:
-    """A cluster's administration."""
+    """A cluster's administration. Close it: its client has threads, which end with that."""
 
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
         self._first_failure = ""
         config: dict[str, Any] = {**settings.admin(), "error_cb": self._failed}
-        self._client = AdminClient(config)
+        self._open_client: AdminClient | None = AdminClient(config)
+
+    @property
+    def _client(self) -> AdminClient:
+        if self._open_client is None:
+            raise LogUnavailable(f"the way to Kafka at {self._settings.bootstrap_servers} is closed")
+        return self._open_client
+
+    def close(self) -> None:
+        """Drops the client; requests under way fail."""
+        self._open_client = None
 
     async def cluster(self) -> DescribeClusterResult:
         """The cluster's identity and brokers. `LogUnavailable` where no broker answers within `REQUEST_SECONDS`."""
+        self._first_failure = ""
         try:
             return await asyncio.wrap_future(self._client.describe_cluster(request_timeout=REQUEST_SECONDS))
         except KafkaException as error:
