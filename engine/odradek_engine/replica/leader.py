@@ -174,8 +174,8 @@ class Leader:
         command = submission.command
         if isinstance(command, c.HandlerMessages):
             failure = AttemptFailure(413, f"a message of the handler is too large: {reason}", "RT0003")
-            return Submission(c.FailAttempt(command.invocation, command.attempt, failure), None)
-        return Submission(c.Refuse(413, f"the request is too large: {reason}"), submission.reply)
+            return submission._replace(command=c.FailAttempt(command.invocation, command.attempt, failure))
+        return submission._replace(command=c.Refuse(413, f"the request is too large: {reason}"))
 
     def _send(self, turn: Turn, parts: list[msgspec.Raw], now: int) -> None:
         if parts or (turn.releases and self._must_confirm(turn)):

@@ -40,7 +40,8 @@ _log = logging.getLogger(__name__)
 
 ANNOUNCE_AGAIN_SECONDS: Final = 0.5
 """Between tries to announce while the log cannot be reached."""
-TIMERS_PER_WAKE: Final = 1_000
+TIMERS_UNDER_WAY_MAX: Final = 1_000
+"""So many due timers may be queued or in flight; the others follow as those take effect."""
 TIMER_SLEEP_SECONDS_MAX: Final = 3_600.0
 """The wall clock is looked at again at least this often: it may have been set."""
 
@@ -84,6 +85,8 @@ class Processor:
         self._release = make_release(self.partition, self._arm)
         self._timers = TimerQueue(self.tables.timers)
         self._timer: asyncio.TimerHandle | None = None
+        self._firing = 0
+        """Due timers that are under way."""
         self._replay: Replay | None = None
         self._leader: Leader | None = None
         self._task: asyncio.Task[None] | None = None
@@ -255,6 +258,7 @@ class Processor:
         """Goes on with everything that the tables say is under way."""
         self._timers = TimerQueue(self.tables.timers)
         self._timers.load()
+        self._firing = 0
         self._schedule_timers()
         for invocation, status in self.tables.statuses.rows():
             backing_off = status.retry is not None and status.retry.next_retry_at is not None
@@ -331,7 +335,7 @@ class Processor:
             self._timer.cancel()
             self._timer = None
         due = self._timers.next_due()
-        if due is None or self._stopping:
+        if due is None or self._stopping or self._firing >= TIMERS_UNDER_WAY_MAX:
             return
         delay = min(max(0, due - self._fittings.conduct.clock.now_ms()) / 1000, TIMER_SLEEP_SECONDS_MAX)
         self._timer = asyncio.get_running_loop().call_later(delay, self._fire)
@@ -340,9 +344,16 @@ class Processor:
         self._timer = None
         if self._leader is None:
             return  # the next term looks at the timers when it begins
-        for timer in self._timers.take_due(self._fittings.conduct.clock.now_ms(), TIMERS_PER_WAKE):
-            self.submit_inner(c.FireTimer(timer))
+        room = TIMERS_UNDER_WAY_MAX - self._firing
+        for timer in self._timers.take_due(self._fittings.conduct.clock.now_ms(), room):
+            self._firing += 1
+            self.submit_inner(c.FireTimer(timer), on_durable=self._fired)
         self._schedule_timers()
+
+    def _fired(self) -> None:
+        self._firing -= 1
+        if self._firing == TIMERS_UNDER_WAY_MAX // 2:
+            self._schedule_timers()
 
     async def stop(self) -> None:
         """Takes nothing more, and ends the term."""

@@ -17,5 +17,5 @@ class Submission(NamedTuple):
     on_durable: Callable[[], None] | None = None
 
 
-OF_ONE_TERM: Final = (c.HandlerMessages, c.FailAttempt, c.BeginAttempt)
-"""Commands of attempts: they end with the leader's term, because a new term starts the attempts anew."""
+OF_ONE_TERM: Final = (c.HandlerMessages, c.FailAttempt, c.BeginAttempt, c.FireTimer)
+"""Commands of attempts and timers end with the leader's term, because a new term starts and arms these anew."""

@@ -27,8 +27,9 @@ class TimerQueue:
         self._horizon = 0
 
     def load(self) -> None:
-        """Fills an empty queue from the table."""
-        self._heap = [(timer.due_at, key, timer) for key, timer in self._table.rows(limit=WINDOW)]
+        """Fills an empty queue from the table, with what lies beyond the window before: that may not be gone yet."""
+        rows = self._table.rows(keys.u64(self._horizon), limit=WINDOW)
+        self._heap = [(timer.due_at, key, timer) for key, timer in rows]
         self._horizon = self._heap[-1][0] if len(self._heap) == WINDOW else _FOREVER
 
     def add(self, timer: Timer) -> None:

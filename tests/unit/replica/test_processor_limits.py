@@ -1,4 +1,4 @@
-"""What does not fit a record, what a silent leader says, and answers that another leader could belie."""
+"""What fits no record, how many due timers are under way, a silent leader, and answers that another one could belie."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 from partition_node import HandLog, PartitionNode, until
 
-from machine_world import INPUT, add, service
+from machine_world import INPUT, NOW, add, service
 from odradek.protocol import messages as m
 from odradek_engine.model import commands as c
 from odradek_engine.model import outcomes as o
+from odradek_engine.model.events import TimerCleared
 from odradek_engine.model.rows import Phase
-from odradek_engine.replica import leader
+from odradek_engine.replica import leader, processor, timers
+from odradek_engine.replica.record import decode_record
 
 
 def run(test: Coroutine[Any, Any, None]) -> None:
@@ -92,6 +94,35 @@ class TestWhatDoesNotFit:
             assert status.phase is Phase.INVOKED
             assert status.retry is not None
             assert status.retry.last_failure.error_code == "RT0006"
+
+        run(test())
+
+
+class TestDueTimers:
+    def test_they_do_not_crowd_the_queue_while_the_log_is_slow(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(processor, "TIMERS_UNDER_WAY_MAX", 4)
+        monkeypatch.setattr(timers, "WINDOW", 6)
+
+        async def test() -> None:
+            log = HandLog()
+            node = PartitionNode(log)
+            await node.lead()
+            scheduled = [node.world.invocation(service(), at=NOW + 1_000) for _ in range(20)]
+            for invocation in scheduled:
+                await node.ask(c.Invoke(invocation, INPUT))
+            log.held = True
+            node.clock.ms += 1_000
+            node.processor.look_at_clock()
+            await node.under_way(1)
+            for _ in range(50):
+                await asyncio.sleep(0)
+            fired = [event for record in log.writer.under_way for event in decode_record(record).events()]
+            assert sum(isinstance(event, TimerCleared) for event in fired) == 4
+            assert not node.processor.queue
+            log.held = False
+            log.writer.acknowledge()
+            await until(lambda: len(node.handlers.all) == len(scheduled))
+            assert {handler.start.id for handler in node.handlers.all} == {each.id for each in scheduled}
 
         run(test())
 
