@@ -18,7 +18,7 @@ CONCURRENT_REQUESTS: Final = 512
 KEEP_ALIVE_SECONDS: Final = 75
 
 
-class _EmbeddedServer(uvicorn.Server):
+class EmbeddedServer(uvicorn.Server):
     """uvicorn without its hold on the process."""
 
     def __init__(self, config: uvicorn.Config) -> None:
@@ -43,7 +43,7 @@ class HttpServer:
         self._app = app
         self._door = door
         self._setting = setting
-        self._server: _EmbeddedServer | None = None
+        self._server: EmbeddedServer | None = None
         self._serving: asyncio.Task[None] | None = None
         self.port = 0
         """The port that is listened on, once started."""
@@ -52,7 +52,7 @@ class HttpServer:
         """Takes requests from now on; raises `CannotListen`. Port 0 takes a free one."""
         listener = listen(self._door, self._setting, host, port)
         self.port = listener.getsockname()[1]
-        self._server = _EmbeddedServer(
+        self._server = EmbeddedServer(
             uvicorn.Config(
                 self._app,
                 lifespan="off",

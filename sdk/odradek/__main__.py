@@ -7,7 +7,7 @@ from typing import Final
 
 SERVER_LIBRARIES: Final = frozenset(
     (
-        *("click", "confluent_kafka", "cryptography", "datafusion", "h2", "h2corn", "httptools", "httpx", "ngh2"),
+        *("click", "confluent_kafka", "cryptography", "datafusion", "h2", "httptools", "httpx", "ngh2"),
         *("prometheus_client", "pyarrow", "rocksdict", "starlette", "uvicorn", "uvloop", "watchfiles"),
     )
 )

@@ -211,8 +211,6 @@ def test_workflow_with_a_promise(oracle: Oracle, tag: str) -> None:
 
 
 def test_a_killed_invocation_stops_its_handler(oracle: Oracle, tag: str) -> None:
-    if oracle.variant.http_11:
-        pytest.skip("the server library does not notice a closed HTTP/1.1 connection while it has nothing to write")
     invocation = oracle.server.send("/Waits/linger", tag)
     wait_until(lambda: oracle.endpoint.done(tag) == ["begun"], "the handler is at it")
     assert oracle.server.admin("PATCH", f"/invocations/{invocation}/kill").status_code == 200

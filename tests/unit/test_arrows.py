@@ -28,7 +28,7 @@ ENGINE_LAYERS = (
         "topics",
         "watchdog",
     },
-    {"admin", "ingress", "query"},
+    {"admin", "ingress", "query", "serving"},
     {"cli", "node", "testing"},
 )
 """From the bottom up: a part of the engine imports its own layer and those below."""

@@ -36,8 +36,8 @@ def serve_isolated(app_file: Path, listener: int, line: int, log_filter: str, lo
     leave_with_parent(line, signal.SIGKILL)
     from odradek.endpoint import Application
     from odradek_engine.application_file import BadApplication, load_application
-    from odradek_engine.cli.endpoint_server import serve_endpoint
     from odradek_engine.log_output import set_up_logging
+    from odradek_engine.serving.endpoint_server import serve_endpoint
     from odradek_engine.watchdog import Watchdog
 
     set_up_logging(log_filter, log_format)

@@ -46,8 +46,8 @@ def serve(app_file: Path, bind: tuple[str, int]) -> None:
     odradek serve app.py --bind 0.0.0.0:9080
     """
     from odradek_engine.application_file import BadApplication, load_application
-    from odradek_engine.cli.endpoint_server import serve_endpoint
     from odradek_engine.listening import CannotListen, listen
+    from odradek_engine.serving.endpoint_server import serve_endpoint
 
     check_applications([app_file])
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")

@@ -1,4 +1,7 @@
-"""Serves an application to engines until a signal comes: the server library, set for streams that live long."""
+"""Serves an application to engines until a signal comes.
+
+Streams live as long as their handlers wait: nothing here cuts one off for being silent or slow.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,17 @@ import socket
 from collections.abc import Callable
 from typing import Final
 
-from h2corn import Config, Server
+import uvicorn
+from starlette.types import ASGIApp
 
 from odradek.endpoint import Application
+from odradek_engine.asgi import EmbeddedServer
+from odradek_engine.serving.either_http import EitherHttp
 
-STOP_SECONDS_MAX: Final = 10.0
+STOP_SECONDS_MAX: Final = 10
 """Attempts that cannot be suspended have so long to end; the engine takes broken ones up elsewhere."""
-STREAMS_PER_CONNECTION: Final = 1024
+IDLE_SECONDS_MAX: Final = 3600
+"""A connection that speaks HTTP/1.1 is closed when no request came for so long."""
 PROBE_AFTER_SECONDS: Final = 60
 PROBE_EVERY_SECONDS: Final = 20
 PROBES_MAX: Final = 3
@@ -39,21 +46,6 @@ def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
     return uvloop.Loop
 
 
-def _server_config(listener: socket.socket) -> Config:
-    """Streams live as long as their handlers wait: nothing may cut them off for being silent or slow."""
-    return Config(
-        bind=(f"fd://{listener.fileno()}",),
-        access_log=False,
-        max_concurrent_streams=STREAMS_PER_CONNECTION,
-        max_request_body_size=0,
-        timeout_request_body_idle=0,
-        timeout_keep_alive=0,
-        h2_timeout_response_stall=0,
-        h2_timeout_write=0,
-        timeout_graceful_shutdown=STOP_SECONDS_MAX,
-    )
-
-
 def _notice_dead_engines(listener: socket.socket) -> None:
     """A machine that vanishes says no goodbye; connections take these options over from the listener."""
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -67,17 +59,35 @@ def _notice_dead_engines(listener: socket.socket) -> None:
             listener.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
+def new_server(app: ASGIApp) -> EmbeddedServer:
+    """A server that speaks HTTP/2 and HTTP/1.1, and closes none of its streams for what it does not say."""
+    return EmbeddedServer(
+        uvicorn.Config(
+            app,
+            http=EitherHttp,
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=IDLE_SECONDS_MAX,
+            timeout_graceful_shutdown=STOP_SECONDS_MAX,
+        )
+    )
+
+
 async def _serve(application: Application, listener: socket.socket, started: Callable[[], None]) -> None:
-    server = Server(application, _server_config(listener))
+    server = new_server(application)
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
         application.door().suspend_all()
-        server.shutdown()
+        server.should_exit = True
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
-    serving = loop.create_task(server.serve())
-    await server.wait_started()
+    serving = loop.create_task(server.serve([listener]))
+    await server.ready.wait()
     started()
     await serving
