@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -366,6 +368,22 @@ def test_a_client_that_leaves_is_let_go() -> None:
             assert (await client.get("/Svc/noin")).status_code == 200
 
     asyncio.run(leave())
+
+
+def test_a_connection_that_is_gone_does_not_wait_for_the_cycle_collector() -> None:
+    async def come_and_go() -> None:
+        async with ingress(FakeGateway()) as (server, _):
+            _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            await until(lambda: server.open_connections)
+            (connection,) = map(weakref.ref, server._connections.open)
+            writer.close()
+            await until(lambda: connection() is None)
+
+    gc.disable()
+    try:
+        asyncio.run(come_and_go())
+    finally:
+        gc.enable()
 
 
 def test_cors() -> None:

@@ -80,6 +80,7 @@ class HttpConnection(asyncio.Protocol):
         self._release_body_budget()
         self._abandon_running()
         self._discarding = True
+        del self._parser  # it knows this connection: left so, each would wait for the cycle collector
 
     def eof_received(self) -> bool:
         """The client sends no more; what is answered within the linger time still reaches it."""

@@ -185,6 +185,7 @@ class Http1Connection(asyncio.Protocol):
                 reason = self._end_reason or (str(error) if error is not None else "") or "the connection was closed"
                 stream.receiver.broken(f"{self._address}: {reason}")
         self._on_change(self)
+        del self._parser  # it knows this connection: left so, each would wait for the cycle collector
 
     def resume_writing(self) -> None:
         """The other side takes more."""
