@@ -24,7 +24,7 @@ def listen(door: str, setting: str, host: str, port: int) -> socket.socket:
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         listener = socket.socket(family, kind, protocol)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         raise _refused(door, setting, host, port, error) from error
     try:
         if os.name == "posix":
@@ -38,8 +38,10 @@ def listen(door: str, setting: str, host: str, port: int) -> socket.socket:
     return listener
 
 
-def _refused(door: str, setting: str, host: str, port: int, error: OSError) -> CannotListen:
-    if error.errno == errno.EADDRINUSE:
+def _refused(door: str, setting: str, host: str, port: int, error: OSError | UnicodeError) -> CannotListen:
+    if isinstance(error, UnicodeError):
+        reason = f"'{host}' is no host name: check {setting}"
+    elif error.errno == errno.EADDRINUSE:
         reason = f"the port is in use: stop the process that uses it, or set {setting} to another port"
     elif error.errno == errno.EACCES:
         reason = f"no permission: set {setting} to a port above 1023"

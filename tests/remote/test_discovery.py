@@ -164,9 +164,10 @@ def test_a_server_of_http1_alone_is_told_apart() -> None:
     assert "--use-http1.1" in str(refused)
 
 
-def test_nobody_there() -> None:
+@pytest.mark.parametrize("uri", ["http://127.0.0.1:1", "http://no..host:9080"])
+def test_nobody_there(uri: str) -> None:
     async def test() -> None:
-        address = parse_address("http://127.0.0.1:1")
+        address = parse_address(uri)
         pool = Connector().pool(address, http1=False)
         try:
             await discover(pool, address, {})

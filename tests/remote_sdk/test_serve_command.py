@@ -75,6 +75,10 @@ def test_addresses_that_are_none(app_file: Path, address: str) -> None:
     assert "is not HOST:PORT" in refused(str(app_file), "--bind", address)
 
 
+def test_a_host_that_is_none(app_file: Path) -> None:
+    assert "'no..host' is no host name" in refused(str(app_file), "--bind", "no..host:9080")
+
+
 def test_files_that_are_no_application(tmp_path: Path) -> None:
     assert "there is no application file" in refused(str(tmp_path / "none.py"))
     empty = tmp_path / "empty.py"

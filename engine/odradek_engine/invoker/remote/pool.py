@@ -143,7 +143,7 @@ class ConnectionPool:
         except TimeoutError:
             self._give_up(f"it did not accept a connection within {kind.connect_seconds:g} s")
             return None
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # `a..b` is no host name; asked for, it raises the latter
             self._give_up(str(error) or type(error).__name__)
             return None
         tls = transport.get_extra_info("ssl_object")
