@@ -111,7 +111,6 @@ class AdminClient:
         return self._answer(response)
 
     def _answer(self, response: httpx.Response) -> Any:
-
         if response.status_code >= 300:
             raise RequestRefused(response.status_code, self._complaint(response))
         if not response.content:
@@ -124,7 +123,6 @@ class AdminClient:
             ) from None
 
     def _complaint(self, response: httpx.Response) -> str:
-
         try:
             body = msgspec.json.decode(response.content)
         except (msgspec.DecodeError, UnicodeDecodeError):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final, Protocol
@@ -125,8 +124,7 @@ class Attempts:
         self._host_of = host_of
         self._slots = Slots(limit, lambda: len(schema().deployments) > 1)
         self._stretch_bytes = stretch_bytes
-        self._live: OrderedDict[bytes, LiveAttempt] = OrderedDict()
-        """The one heard of longest ago first."""
+        self._live: dict[bytes, LiveAttempt] = {}
         self._begun = False
         self._granted: dict[bytes, tuple[str, Waiting]] = {}
         """Attempts that a slot is kept for, between `BeginAttempt` and their start, and under which deployment."""
@@ -266,7 +264,6 @@ class Attempts:
         if self._live.get(live.invocation) is not live or not messages:
             return
         live.last_seen = self.clock.monotonic()
-        self._live.move_to_end(live.invocation)
         if isinstance(messages[-1], _LAST):
             self._close(live)
         for stretch in _cut(messages, self._stretch_bytes):
