@@ -119,6 +119,12 @@ class Tables:
         """From now on writes belong to this turn."""
         self._writes.entries = changes.entries
 
+    def invocation(self, invocation_id: bytes) -> Invocation:
+        """One that has a status or a completion."""
+        row = self.invocations.get(invocation_id)
+        assert row is not None
+        return row
+
     def journal_summary(self, invocation: bytes) -> JournalSummary:
         """What must be known of a journal to go on with it."""
         summary: JournalSummary = self.journal.derived(invocation, _summarise)

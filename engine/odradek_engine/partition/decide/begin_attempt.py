@@ -5,19 +5,18 @@ from __future__ import annotations
 from odradek_engine.model.commands import BeginAttempt
 from odradek_engine.model.effects import EndAttempt
 from odradek_engine.model.events import StatusChanged
-from odradek_engine.model.rows import Phase
 from odradek_engine.partition.decide.decision import Decision
+from odradek_engine.partition.decide.finding import find_attempt
 from odradek_engine.partition.decide.starting import on_deployment, start_attempt
 
 
 def decide(d: Decision, command: BeginAttempt) -> None:
     """Starts it; if it was overtaken by events, its slot is free again."""
-    status = d.tables.statuses.get(command.invocation)
-    if status is None or status.phase is not Phase.INVOKED or status.attempt != command.attempt:
+    found = find_attempt(d, command.invocation, command.attempt)
+    if found is None:
         d.effect(EndAttempt(command.invocation, command.attempt))
         return
-    invocation = d.tables.invocations.get(command.invocation)
-    assert invocation is not None
+    invocation, status = found
     settled = on_deployment(d, invocation, status)
     if settled is not status:
         d.emit(StatusChanged(invocation.id, settled))

@@ -7,10 +7,11 @@ from typing import Final
 from odradek.protocol.messages import CANCEL_SIGNAL, Failure, SignalNotification
 from odradek_engine.model.commands import Cancel
 from odradek_engine.model.events import InboxRemoved, TimerCleared
-from odradek_engine.model.outcomes import AlreadyCompleted, Appended, Done, NotFound
+from odradek_engine.model.outcomes import Appended, Done
 from odradek_engine.model.rows import Invocation, Phase, Status, Timer, TimerKind
 from odradek_engine.partition.decide.completing import drop
 from odradek_engine.partition.decide.decision import Decision
+from odradek_engine.partition.decide.finding import find_unfinished
 from odradek_engine.partition.decide.notifying import notify
 from odradek_engine.partition.decide.starting import start_again
 
@@ -19,13 +20,10 @@ CANCELED: Final = Failure(409, "canceled")
 
 def decide(d: Decision, command: Cancel) -> None:
     """The handler sees a terminal error at its next await and may undo what it did."""
-    status = d.tables.statuses.get(command.invocation)
-    if status is None:
-        finished = d.tables.completions.get(command.invocation) is not None
-        d.answer((AlreadyCompleted if finished else NotFound)(command.invocation))
+    found = find_unfinished(d, command.invocation)
+    if found is None:
         return
-    invocation = d.tables.invocations.get(command.invocation)
-    assert invocation is not None
+    invocation, status = found
     if status.phase in (Phase.SCHEDULED, Phase.INBOXED):
         drop_waiting(d, invocation, status, CANCELED)
         d.answer(Done())

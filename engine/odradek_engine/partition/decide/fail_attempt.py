@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from odradek_engine.model.commands import FailAttempt
-from odradek_engine.model.rows import Phase
 from odradek_engine.partition.decide import failing
 from odradek_engine.partition.decide.decision import Decision
+from odradek_engine.partition.decide.finding import find_attempt
 
 
 def decide(d: Decision, command: FailAttempt) -> None:
     """Counts only for the current attempt."""
-    status = d.tables.statuses.get(command.invocation)
-    if status is None or status.phase is not Phase.INVOKED or status.attempt != command.attempt:
+    found = find_attempt(d, command.invocation, command.attempt)
+    if found is None:
         return
-    invocation = d.tables.invocations.get(command.invocation)
-    assert invocation is not None
+    invocation, status = found
     failing.fail_attempt(d, invocation, status, command.failure, command.behavior, command.delay)

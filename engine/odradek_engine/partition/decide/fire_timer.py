@@ -37,16 +37,14 @@ def decide(d: Decision, command: FireTimer) -> None:
 
 
 def _start(d: Decision, timer: Timer, status: Status) -> None:
-    invocation = d.tables.invocations.get(timer.invocation)
-    assert invocation is not None
+    invocation = d.tables.invocation(timer.invocation)
     admit(d, invocation, status)
 
 
 def _retry(d: Decision, timer: Timer, status: Status) -> None:
     if status.phase is not Phase.INVOKED or status.attempt != timer.number or status.retry is None:
         return
-    invocation = d.tables.invocations.get(timer.invocation)
-    assert invocation is not None
+    invocation = d.tables.invocation(timer.invocation)
     running = replace(
         on_deployment(d, invocation, status), modified_at=d.now, retry=replace(status.retry, next_retry_at=None)
     )

@@ -20,8 +20,7 @@ ROW_BYTES: Final = 600
 def forget_finished(d: Decision, invocation_id: bytes, completion: Completion) -> None:
     """Removes everything that was kept of a finished invocation."""
     if completion.workflow:
-        invocation = d.tables.invocations.get(invocation_id)
-        assert invocation is not None
+        invocation = d.tables.invocation(invocation_id)
         forget_workflow(d, invocation.target)
     forget(d, invocation_id)
 
@@ -65,8 +64,7 @@ def forget_journal(d: Decision, invocation_id: bytes, completion: Completion) ->
     """Removes the journal of a finished invocation and keeps its result."""
     size = len(completion.result.value or b"") + ROW_BYTES
     if completion.workflow:
-        invocation = d.tables.invocations.get(invocation_id)
-        assert invocation is not None
+        invocation = d.tables.invocation(invocation_id)
         size += workflow_bytes(d, invocation.target)
     total = (d.tables.counters.get(RETAINED_BYTES) or 0) - completion.retained_bytes + size
     kept = replace(completion, journal_expires_at=completion.expires_at, retained_bytes=size, journal_kept=False)

@@ -7,20 +7,20 @@ from typing import Any, Final
 
 from odradek.protocol import messages as m
 from odradek_engine.model.commands import HandlerMessages
-from odradek_engine.model.rows import AttemptFailure, Phase
+from odradek_engine.model.rows import AttemptFailure
 from odradek_engine.partition.decide.decision import Decision
 from odradek_engine.partition.decide.entries import call, output, promise, results, run, signals, sleep, state
 from odradek_engine.partition.decide.failing import fail_attempt
+from odradek_engine.partition.decide.finding import find_attempt
 from odradek_engine.partition.decide.stretch import AttemptBroken, Stretch
 
 
 def decide(d: Decision, command: HandlerMessages) -> None:
     """Takes the messages in order; what an attempt that is not the current one says is dropped."""
-    status = d.tables.statuses.get(command.invocation)
-    if status is None or status.phase is not Phase.INVOKED or status.attempt != command.attempt:
+    found = find_attempt(d, command.invocation, command.attempt)
+    if found is None:
         return
-    invocation = d.tables.invocations.get(command.invocation)
-    assert invocation is not None
+    invocation, status = found
     stretch = Stretch(d, invocation, status)
     try:
         for message in command.messages:

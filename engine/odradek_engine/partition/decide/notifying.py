@@ -25,6 +25,5 @@ def wake_if_resolved(d: Decision, invocation_id: bytes, status: Status) -> None:
     summary = d.tables.journal_summary(invocation_id)
     if status.awaiting is None or not summary.arrived.resolves(status.awaiting):
         return
-    invocation = d.tables.invocations.get(invocation_id)
-    assert invocation is not None
+    invocation = d.tables.invocation(invocation_id)
     start_again(d, invocation, status)

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from odradek_engine.model.commands import Pause
 from odradek_engine.model.events import TimerCleared
-from odradek_engine.model.outcomes import Appended, Done, NotFound, NotRunning
+from odradek_engine.model.outcomes import Appended, Done, NotRunning
 from odradek_engine.model.rows import Phase, Timer, TimerKind
 from odradek_engine.partition.decide import failing
 from odradek_engine.partition.decide.completing import end_attempt
 from odradek_engine.partition.decide.decision import Decision
+from odradek_engine.partition.decide.finding import find_unfinished
 
 
 def decide(d: Decision, command: Pause) -> None:
     """Its attempt is broken off, a step that was under way runs again later. A suspended one stays suspended."""
-    status = d.tables.statuses.get(command.invocation)
-    if status is None:
-        finished = d.tables.completions.get(command.invocation) is not None
-        d.answer((NotRunning if finished else NotFound)(command.invocation))
+    found = find_unfinished(d, command.invocation, NotRunning)
+    if found is None:
         return
+    _, status = found
     if status.phase in (Phase.SCHEDULED, Phase.INBOXED):
         d.answer(NotRunning(command.invocation))
         return

@@ -33,8 +33,7 @@ def decide(d: Decision, command: RestartAsNew) -> None:
     if completion is None:
         d.answer(_unfinished(d, command.invocation))
         return
-    before = d.tables.invocations.get(command.invocation)
-    assert before is not None
+    before = d.tables.invocation(command.invocation)
     if before.target.of_workflow:
         d.answer(NotRestartable(command.invocation))
         return

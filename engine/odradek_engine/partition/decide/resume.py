@@ -7,33 +7,29 @@ from msgspec.structs import replace
 from odradek_engine.model.commands import KEEP, LATEST, Resume
 from odradek_engine.model.events import TimerCleared
 from odradek_engine.model.outcomes import (
-    AlreadyCompleted,
     AnyOutcome,
     DeploymentFixed,
     Done,
-    NotFound,
     NotStarted,
     Refused,
     UnknownDeployment,
 )
 from odradek_engine.model.rows import Invocation, Phase, Status, Timer, TimerKind
 from odradek_engine.partition.decide.decision import Decision
+from odradek_engine.partition.decide.finding import find_unfinished
 from odradek_engine.partition.decide.placing import bound_to, is_bound, knows_deployment
 from odradek_engine.partition.decide.starting import start_again
 
 
 def decide(d: Decision, command: Resume) -> None:
     """A running one is left alone."""
-    status = d.tables.statuses.get(command.invocation)
-    if status is None:
-        finished = d.tables.completions.get(command.invocation) is not None
-        d.answer((AlreadyCompleted if finished else NotFound)(command.invocation))
+    found = find_unfinished(d, command.invocation)
+    if found is None:
         return
+    invocation, status = found
     if status.phase in (Phase.SCHEDULED, Phase.INBOXED):
         d.answer(NotStarted(command.invocation))
         return
-    invocation = d.tables.invocations.get(command.invocation)
-    assert invocation is not None
     placed = _placed(d, invocation, status, command.deployment)
     if not isinstance(placed, Status):
         d.answer(placed)

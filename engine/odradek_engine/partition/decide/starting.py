@@ -125,9 +125,8 @@ def release_lock(d: Decision, invocation: Invocation) -> None:
 
 
 def _start_waiting(d: Decision, invocation_id: bytes) -> None:
-    invocation = d.tables.invocations.get(invocation_id)
+    invocation = d.tables.invocation(invocation_id)
     status = d.tables.statuses.get(invocation_id)
-    assert invocation is not None
     assert status is not None
     status = _running(d, invocation, status)
     d.emit(StatusChanged(invocation_id, status))
