@@ -8,10 +8,8 @@ from typing import Final
 from odradek_connectors.sources import SourceFailure
 from odradek_engine.log.kafka_settings import CONSUMER, FIXED_CONSUMER, FIXED_PRODUCER, SHARED, KafkaSettings
 from odradek_engine.model.rows import KafkaCluster, Subscription
+from odradek_engine.model.subscribing import OFFSET_RESET
 
-OFFSET_RESET: Final = "auto.offset.reset"
-
-_FROM_BEGIN: Final = frozenset(("earliest", "beginning", "smallest"))
 _BROKERS: Final = ("bootstrap.servers", "metadata.broker.list")
 _LOCAL_TO_CONSUMERS: Final = frozenset(("group.id", "group.instance.id"))
 
@@ -39,11 +37,6 @@ def brokers_of(cluster: KafkaCluster) -> str:
         if cluster.properties.get(name):
             return cluster.properties[name]
     raise SourceFailure(f"the Kafka cluster '{cluster.name}' has no property bootstrap.servers")
-
-
-def starts_at_begin(options: Mapping[str, str]) -> bool:
-    """Whether a new subscription with these options takes what is in the topic already."""
-    return options.get(OFFSET_RESET) in _FROM_BEGIN
 
 
 def consumer_properties(cluster: KafkaCluster, subscription: Subscription) -> dict[str, str | int | bool]:

@@ -6,10 +6,11 @@ import asyncio
 import contextlib
 from collections.abc import Mapping
 
-from odradek_connectors.kafka_properties import admin_settings, brokers_of, starts_at_begin
+from odradek_connectors.kafka_properties import admin_settings, brokers_of
 from odradek_connectors.kafka_source import find_topic
 from odradek_engine.log.kafka_admin import EARLIEST, LATEST, KafkaAdmin
 from odradek_engine.model.rows import KafkaCluster
+from odradek_engine.model.subscribing import starts_at_begin
 
 
 class KafkaSourceResolver:

@@ -20,7 +20,7 @@ from odradek_connectors.sources import Source, SourceFailure
 from odradek_engine.gateway import Gateway
 from odradek_engine.log.port import LogError
 from odradek_engine.model.rows import KafkaCluster, Subscription
-from odradek_engine.partition.decide.registry import LOCAL_CLUSTER
+from odradek_engine.model.subscribing import LOCAL_CLUSTER
 
 _log = logging.getLogger(__name__)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from connector_fakes import subscription
 
-from odradek_connectors.kafka_properties import admin_settings, consumer_properties, starts_at_begin
+from odradek_connectors.kafka_properties import admin_settings, consumer_properties
 from odradek_engine.log.port import LogError
 from odradek_engine.model.rows import KafkaCluster
+from odradek_engine.model.subscribing import starts_at_begin
 
 CLUSTER = KafkaCluster("w", {"metadata.broker.list": "a:1,b:2", "security.protocol": "SSL", "client.id": "shop"}, 0)
 

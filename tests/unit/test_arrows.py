@@ -12,7 +12,7 @@ PACKAGES = {"odradek": "sdk", "odradek_engine": "engine", "odradek_connectors": 
 """From the bottom up: a package imports those before it."""
 
 ENGINE_LAYERS = (
-    {"durations", "ulid", "model", "store.port", "version"},
+    {"durations", "instants", "ulid", "model", "store.port", "version"},
     {"partition"},
     {"config", "log", "store"},
     {
@@ -41,6 +41,7 @@ PURE = (
     "odradek.protocol",
     "odradek.vm",
     "odradek_engine.durations",
+    "odradek_engine.instants",
     "odradek_engine.model",
     "odradek_engine.partition",
     "odradek_engine.store.port",

@@ -11,10 +11,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from odradek_engine.admin.errors import AdminError, check_done, json_response
-from odradek_engine.admin.metadata import format_instant
 from odradek_engine.admin.parameters import read_flag, read_json
 from odradek_engine.admin.subscriptions import Subscriptions
 from odradek_engine.gateway import Gateway
+from odradek_engine.instants import format_instant
 from odradek_engine.model.commands import CreateKafkaCluster, DeleteKafkaCluster
 from odradek_engine.model.rows import KafkaCluster
 

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from odradek_engine.admin.errors import AdminError, BadRequest, json_response
+from odradek_engine.admin.errors import AdminError, BadRequest, check_done, json_response
 from odradek_engine.admin.metadata import deployment_detail, deployment_services, deployment_summary, service_metadata
 from odradek_engine.admin.parameters import check_resource_id, read_flag, read_json
 from odradek_engine.admin.registration import (
@@ -31,7 +31,7 @@ from odradek_engine.config import Config
 from odradek_engine.gateway import Gateway
 from odradek_engine.invoker.remote.lambda_arn import is_arn
 from odradek_engine.model.commands import RegisterDeployment, RemoveDeployment, UpdateDeployment
-from odradek_engine.model.outcomes import Refused, Registered
+from odradek_engine.model.outcomes import Registered
 from odradek_engine.model.registry import Deployment, RegisteredService
 
 API_VERSION: Final = "api_version"
@@ -93,8 +93,7 @@ class Deployments:
             return self._would_be(deployment, known, breaking=body.breaking or force, new=first_version)
         command = RegisterDeployment(deployment, overwrite=force, breaking=body.breaking)
         outcome = await self._gateway.ask_registry(command)
-        if isinstance(outcome, Refused):
-            raise AdminError(outcome.code, outcome.message, TYPE_CHANGED)
+        check_done(outcome, TYPE_CHANGED)
         assert isinstance(outcome, Registered)
         found = self._gateway.schema.deployments[outcome.deployment]
         return self._registered(found, self._services_of(found), new=first_version or not outcome.existing)
@@ -145,9 +144,7 @@ class Deployments:
             wanted = replace(wanted, duplex=found.duplex, compression=found.compression)
         if body.dry_run:
             return json_response(self._detail(wanted))
-        outcome = await self._gateway.ask_registry(UpdateDeployment(wanted, overwrite=body.overwrite))
-        if isinstance(outcome, Refused):
-            raise AdminError(outcome.code, outcome.message)
+        check_done(await self._gateway.ask_registry(UpdateDeployment(wanted, overwrite=body.overwrite)))
         return json_response(self._detail(self._gateway.schema.deployments[before.id]))
 
     async def _replace(self, _: Request) -> Response:
@@ -157,9 +154,7 @@ class Deployments:
         identifier = check_resource_id("deployment", "dp", request.path_params["deployment"])
         if not read_flag(request, "force"):
             raise AdminError(501, f"{await self._in_use(identifier)}: force=true removes it all the same")
-        outcome = await self._gateway.ask_registry(RemoveDeployment(identifier))
-        if isinstance(outcome, Refused):
-            raise AdminError(outcome.code, outcome.message)
+        check_done(await self._gateway.ask_registry(RemoveDeployment(identifier)))
         return Response(status_code=202)
 
     async def _in_use(self, deployment: str) -> str:

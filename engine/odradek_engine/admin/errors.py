@@ -86,7 +86,7 @@ async def answer_bug(_: Request, error: Exception) -> Response:
     return _error_response(500, f"internal error: {type(error).__name__}")
 
 
-def check_done(outcome: AnyOutcome) -> None:
-    """Raises where the registry refused."""
+def check_done(outcome: AnyOutcome, code: str | None = None) -> None:
+    """Raises where the command was refused. `code`: the documented one of such a refusal."""
     if isinstance(outcome, Refused):
-        raise AdminError(outcome.code, outcome.message)
+        raise AdminError(outcome.code, outcome.message, code)

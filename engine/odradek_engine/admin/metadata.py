@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from odradek.protocol.manifest import (
@@ -17,6 +16,7 @@ from odradek.protocol.manifest import (
 )
 from odradek_engine.config import Config
 from odradek_engine.durations import format_duration
+from odradek_engine.instants import format_instant
 from odradek_engine.invoker.remote.lambda_arn import is_arn
 from odradek_engine.model.registry import Deployment, RegisteredService, Schema
 from odradek_engine.schema import default_retry_policy
@@ -35,12 +35,6 @@ _HANDLER_TYPES: Final = {
 }
 _INACTIVITY_IGNORED: Final = "RT0021"
 _ON_MAX_ATTEMPTS: Final = {OnMaxAttempts.PAUSE: "Pause", OnMaxAttempts.KILL: "Kill"}
-
-
-def format_instant(milliseconds: int) -> str:
-    """RFC 3339 with nanoseconds."""
-    moment = datetime.fromtimestamp(milliseconds // 1000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03}000000Z"
 
 
 def deployment_summary(deployment: Deployment, schema: Schema) -> dict[str, Any]:

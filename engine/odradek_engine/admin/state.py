@@ -11,11 +11,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from odradek.protocol.manifest import ServiceType
-from odradek_engine.admin.errors import AdminError, json_response
+from odradek_engine.admin.errors import AdminError, check_done, json_response
 from odradek_engine.admin.parameters import read_json
 from odradek_engine.gateway import Gateway
 from odradek_engine.model.commands import EditState
-from odradek_engine.model.outcomes import Refused
 from odradek_engine.model.rows import StateEdit
 
 EDIT_BODY_BYTES: Final = 8 * 1024 * 1024
@@ -64,9 +63,7 @@ class ObjectState:
         if edit.scope is not None:
             raise AdminError(400, "Scopes are not supported: leave out the field 'scope'")
         state = {key.encode(): _raw(value) for key, value in edit.new_state.items()}
-        outcome = await self._gateway.ask(EditState(name, edit.object_key, StateEdit(state, edit.version)))
-        if isinstance(outcome, Refused):
-            raise AdminError(outcome.code, outcome.message)
+        check_done(await self._gateway.ask(EditState(name, edit.object_key, StateEdit(state, edit.version))))
         return Response(status_code=202)
 
     def _kind(self, service: str) -> ServiceType | None:

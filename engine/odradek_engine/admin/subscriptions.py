@@ -21,13 +21,9 @@ from odradek_engine.gateway import Gateway
 from odradek_engine.log.port import UnknownTopic
 from odradek_engine.model.commands import CreateSubscription, DeleteSubscription
 from odradek_engine.model.rows import KafkaCluster, Subscription
+from odradek_engine.model.subscribing import LOCAL_CLUSTER, OFFSET_RESET, is_a_start, starts_at_begin
 from odradek_engine.topics import engine_topics
 
-LOCAL_CLUSTER: Final = "local"
-"""The node's own log, among Kafka clusters."""
-OFFSET_RESET: Final = "auto.offset.reset"
-_FROM_BEGIN: Final = ("earliest", "beginning", "smallest")
-_FROM_END: Final = ("latest", "end", "largest")
 _SOURCE: Final = re.compile(r"kafka://([^/]+)/([a-zA-Z0-9._-]{1,249})")
 _SINK: Final = re.compile(r"service://([^/]+)/([^/]+)")
 _ID_BYTES: Final = 16
@@ -129,7 +125,7 @@ class Subscriptions:
         if cluster != LOCAL_CLUSTER and cluster not in self._gateway.kafka_clusters:
             known = ", ".join([LOCAL_CLUSTER, *sorted(self._gateway.kafka_clusters)])
             raise AdminError(400, f"Kafka cluster '{cluster}' not found. Available clusters: [{known}]")
-        if options.get(OFFSET_RESET, "latest") not in (*_FROM_BEGIN, *_FROM_END):
+        if OFFSET_RESET in options and not is_a_start(options[OFFSET_RESET]):
             raise _bad(f"option {OFFSET_RESET} is '{options[OFFSET_RESET]}': use 'earliest' or 'latest'")
         try:
             topic_id, start_offsets = await self._resolve(cluster, topic, options)
@@ -172,7 +168,7 @@ class Subscriptions:
             return await self._resolver.resolve(self._gateway.kafka_clusters[cluster], topic, options)
         log = self._gateway.log
         info = await log.topic(topic)
-        offset_of = log.begin_offset if options.get(OFFSET_RESET) in _FROM_BEGIN else log.end_offset
+        offset_of = log.begin_offset if starts_at_begin(options) else log.end_offset
         return info.id, {partition: await offset_of(topic, partition) for partition in range(info.partitions)}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
 
@@ -10,6 +9,7 @@ import msgspec
 
 from odradek.protocol.ids import format_invocation_id
 from odradek.protocol.messages import Failure
+from odradek_engine.instants import format_instant, utc
 from odradek_engine.model.outcomes import Accepted, AnyOutcome, Ended, NotCompleted, NotFound, Refused
 from odradek_engine.model.registry import HandlerSchema
 from odradek_engine.model.rows import Result
@@ -119,7 +119,7 @@ def ended(outcome: Ended, content_type: bytes) -> Response:
     result = outcome.result
     headers = b"x-restate-id: %b\r\n" % format_invocation_id(outcome.invocation).encode()
     if outcome.expires_at is not None:
-        expires = _instant(outcome.expires_at).isoformat(timespec="milliseconds")
+        expires = utc(outcome.expires_at).isoformat(timespec="milliseconds")
         headers += b"idempotency-expires: %b\r\n" % expires.encode()
     if result.failure is not None:
         return _failure(headers, result.failure, result.stacktrace)
@@ -131,7 +131,7 @@ def accepted(outcome: Accepted) -> Response:
     invocation_id = format_invocation_id(outcome.invocation)
     body = _SendBody(
         invocation_id,
-        _nanoseconds(outcome.execution_time) if outcome.execution_time else msgspec.UNSET,
+        format_instant(outcome.execution_time) if outcome.execution_time else msgspec.UNSET,
         "PreviouslyAccepted" if outcome.existing else "Accepted",
     )
     return Response(202, b"%bx-restate-id: %b\r\n" % (_JSON, invocation_id.encode()), msgspec.json.encode(body))
@@ -181,11 +181,3 @@ def _failure(headers: bytes, failure: Failure, stacktrace: str) -> Response:
     # An interim status (1xx) cannot end an exchange.
     status = failure.code if _FIRST_FINAL_STATUS <= failure.code <= _LAST_STATUS else 500
     return Response(status, headers + _INVOCATION_ERROR, msgspec.json.encode(body))
-
-
-def _instant(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds // 1000, UTC).replace(microsecond=milliseconds % 1000 * 1000)
-
-
-def _nanoseconds(milliseconds: int) -> str:
-    return f"{_instant(milliseconds):%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03}000000Z"

@@ -11,10 +11,8 @@ from odradek_engine.model.commands import (
 from odradek_engine.model.effects import RegistryChanged
 from odradek_engine.model.events import KafkaClusterChanged, SubscriptionChanged
 from odradek_engine.model.outcomes import Done, Refused
+from odradek_engine.model.subscribing import LOCAL_CLUSTER
 from odradek_engine.partition.decide.decision import Decision
-
-LOCAL_CLUSTER = "local"
-"""The name of the node's own log among Kafka clusters."""
 
 
 def decide_cluster(d: Decision, command: CreateKafkaCluster) -> None:
