@@ -96,7 +96,8 @@ def on_deployment(d: Decision, invocation: Invocation, status: Status) -> Status
         return status
     if handler.deployment == status.deployment and handler.protocol_version == status.protocol_version:
         return status
-    if status.attempt and not status.deployment and d.tables.journal_summary(invocation.id).command_count > 1:
+    # Only what ran before has a journal to look into: the numbers of attempts may begin anywhere.
+    if status.running_at and not status.deployment and d.tables.journal_summary(invocation.id).command_count > 1:
         return status  # it has made journal entries in the node's own process
     return replace(status, deployment=handler.deployment, protocol_version=handler.protocol_version)
 
