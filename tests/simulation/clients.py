@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from odradek.json_codec import encode
 from odradek.protocol.ids import format_invocation_id
-from odradek.protocol.messages import Header, SignalNotification
 from odradek_engine.gateway import Overloaded
-from odradek_engine.ingress.requests import Head, invoke
-from odradek_engine.ingress.routes import HandlerRoute
-from odradek_engine.model import commands as c
 from odradek_engine.model.outcomes import AnyOutcome
 from odradek_engine.model.registry import HandlerSchema
-from odradek_engine.model.target import Target, TargetKind
+from odradek_engine.node.node import REGISTRY_PARTITION
 from odradek_engine.partition.routing import new_invocation_id
 from odradek_engine.store.port import StoreError
+from simulation.asking import INVOKING, OF_NO_INVOCATION, OF_THE_REGISTRY, command_of, idempotency_key, target_of
 from simulation.plan import Request
 from simulation.reading import StateRead
 
@@ -29,17 +25,6 @@ AGAIN_SECONDS: Final = 0.2
 PATIENT_SECONDS: Final = 100.0
 """Everybody's patience when the faults are over: whoever asks again too soon may be too late for ever, where little
 room is kept for results."""
-INVOKING: Final = ("call", "send", "again")
-_SIMPLE: Final[dict[str, type[Any]]] = {
-    "attach": c.Attach,
-    "output": c.ReadOutput,
-    "cancel": c.Cancel,
-    "kill": c.Kill,
-    "pause": c.Pause,
-    "resume": c.Resume,
-    "purge": c.Purge,
-    "purge journal": c.PurgeJournal,
-}
 
 
 class _Connection:
@@ -61,8 +46,12 @@ class _Connection:
                 raise Overloaded("not ready yet")
             if client.request.kind == "state":
                 world.loop.create_task(self._read_state(machine, client.request))
+                return
+            command = command_of(client.request, client.invocation, machine)
+            if client.request.kind in OF_THE_REGISTRY:
+                machine.node.processors[REGISTRY_PARTITION].submit(command, self._reply)
             else:
-                machine.node.submit(client.command(machine), self._reply)
+                machine.node.submit(command, self._reply)
         except Overloaded:
             world.loop.call_in_world(self.broken)
 
@@ -158,39 +147,6 @@ class Client:
         self.gone = True
         self.world.replied(self)
 
-    def command(self, machine: Machine) -> c.AnyCommand:
-        """What the node is asked. Raises `Overloaded` where it does not know the handler yet."""
-        request = self.request
-        if request.kind in INVOKING:
-            return self._invoke(machine)
-        if request.kind == "signal":
-            return c.Signal(self.invocation, SignalNotification(request.body[0], encode(request.body[1])))
-        command: c.AnyCommand = _SIMPLE[request.kind](self.invocation)
-        return command
-
-    def _invoke(self, machine: Machine) -> c.Invoke:
-        request = self.request
-        handler = machine.node.schema.handler(request.service, request.handler)
-        if handler is None:
-            raise Overloaded("the handler is not known here yet")
-        route = HandlerRoute(handler, target_of(request, handler.kind), request.kind == "send")
-        head = Head([Header("x-request", str(request.number))])
-        body = b"" if request.body is None else encode(request.body)
-        now = machine.clock.now_ms()
-        return invoke(route, head, body, idempotency_key(request, handler.kind), request.delay_ms, now, bytes(16))
-
-
-def target_of(request: Request, kind: TargetKind) -> Target:
-    """What a request is for."""
-    return Target(kind, request.service, request.handler, request.key)
-
-
-def idempotency_key(request: Request, kind: TargetKind) -> str | None:
-    """A client that asks `again` uses the key of the request before it."""
-    if kind is TargetKind.WORKFLOW_RUN:
-        return None
-    return f"request {request.subject if request.kind == 'again' else request.number}"
-
 
 class Clients:
     """All of a run."""
@@ -213,7 +169,7 @@ class Clients:
 
     def invocation_of(self, request: Request) -> bytes | None:
         """The invocation that a request begins or is about."""
-        if request.kind == "state":
+        if request.kind in OF_NO_INVOCATION:
             return b""
         if request.kind not in INVOKING:
             return self._ids.get(request.subject)

@@ -11,6 +11,7 @@ from typing import Final
 
 from odradek_engine.log.simulated_cluster import Faults
 from simulation.crash_points import POINTS
+from simulation.drawing_operators import draw_configuration, draw_deployments, draw_edit, draw_restart, draw_where
 from simulation.drawing_programs import Programs
 from simulation.faults import CALM, PASSES_MAX
 from simulation.plan import CrashAt, Fault, Plan, Request, Setting
@@ -21,7 +22,7 @@ FAULTS: Final = (0, 9)
 HITS_MAX: Final = 40
 FLOWS: Final = ("f", "g")
 _ABOUT_ALL: Final = ("attach", "output", "cancel", "kill", "again")
-_ABOUT_SOME: Final = ("pause", "resume", "purge", "purge journal", "signal")
+_ABOUT_SOME: Final = ("pause", "resume", "purge", "purge journal", "signal", "restart", "restart")
 _CONTROLS: Final = (*_ABOUT_ALL, *_ABOUT_SOME)
 
 
@@ -48,6 +49,8 @@ def _draw_setting(chance: random.Random, seed: int) -> Setting:
         seconds=chance.uniform(3.0, 9.0),
         log=chance.choice((CALM, CALM, _weather(chance))),
         handler_faults=chance.choice((0.0, 0.0, 0.2)),
+        hosts=chance.choice((0, 0, 0, 1, 2)),
+        network_faults=chance.choice((0.0, 0.1, 0.3)),
     )
 
 
@@ -70,6 +73,7 @@ def _draw_requests(chance: random.Random, setting: Setting) -> tuple[Request, ..
     programs = Programs(chance)
     count = chance.randint(*REQUESTS)
     kinds = chance.choices(("cell", "program", "control", "produce", "flow"), k=6)
+    kinds += chance.choices(("edit", "configure", "control"), k=2)
     requests: list[Request] = []
     for number in range(1, count + 1):
         at = chance.uniform(0.0, setting.seconds)
@@ -77,8 +81,9 @@ def _draw_requests(chance: random.Random, setting: Setting) -> tuple[Request, ..
         patience = chance.choice((0.3, 1.0, 3.0))
         tries = 1 if chance.random() < 0.1 else 1000
         kind = chance.choice(kinds) if requests else "program"
-        draw = {"cell": _cell, "control": _control, "produce": _produce, "flow": _flow, "program": _program}[kind]
-        requests.append(draw(chance, programs, requests, Request(number, at, "", node, patience=patience, tries=tries)))
+        request = Request(number, at, "", node, patience=patience, tries=tries)
+        requests.append(_DRAW[kind](chance, programs, requests, request))
+    requests += draw_deployments(chance, setting, count + 1)
     return tuple(sorted(requests, key=lambda request: request.at))
 
 
@@ -136,7 +141,14 @@ def _control(chance: random.Random, programs: Programs, before: list[Request], r
         kind = "output"
     if kind == "again":
         return _with(subject, number=request.number, at=at, kind="again", subject=subject.number, delay_ms=None)
-    body = [chance.choice((17, 17, 18, "go")), request.number] if kind == "signal" else None
+    body: object = None
+    match kind:
+        case "signal":
+            body = [chance.choice((17, 17, 18, "go")), request.number]
+        case "resume":
+            body = draw_where(chance)
+        case "restart":
+            body = draw_restart(chance)
     return _with(request, at=at, kind=kind, subject=subject.number, body=body)
 
 
@@ -149,6 +161,27 @@ def _produce(chance: random.Random, programs: Programs, before: list[Request], r
     return _with(request, kind="produce", body=records)
 
 
+def _edit(chance: random.Random, programs: Programs, before: list[Request], request: Request) -> Request:
+    service = chance.choice(("Actor", "Actor", "Shy"))
+    return _with(request, kind="edit", service=service, key=programs.key(), body=draw_edit(chance, request.number))
+
+
+def _configure(chance: random.Random, programs: Programs, before: list[Request], request: Request) -> Request:
+    service, settings = draw_configuration(chance)
+    return _with(request, kind="configure", service=service, body=settings)
+
+
+_DRAW: Final = {
+    "cell": _cell,
+    "program": _program,
+    "control": _control,
+    "produce": _produce,
+    "flow": _flow,
+    "edit": _edit,
+    "configure": _configure,
+}
+
+
 # --- faults ---
 
 
@@ -156,6 +189,8 @@ def _draw_faults(chance: random.Random, setting: Setting) -> tuple[Fault, ...]:
     kinds = ["crash", "crash", "power", "storm", "jump", "drift", "wobble", "sync", "stop"]
     if setting.shared:
         kinds += ["lose disk", "freeze", "flip"]
+    if setting.hosts:
+        kinds += ["host dies"] * 2
     if setting.nodes > 1:
         kinds += ["propose"] * 4 + ["freeze"] * 2
     loved = chance.sample(kinds, k=min(len(kinds), chance.randint(1, 6)))
@@ -171,7 +206,7 @@ def _amount(chance: random.Random, kind: str) -> float:
     match kind:
         case "crash" | "power":
             return float(chance.randint(0, PASSES_MAX))
-        case "flip":
+        case "flip" | "host dies":
             return float(chance.randint(0, 1000))
         case "freeze":
             return chance.choice((0.3, 2.0, 7.0))

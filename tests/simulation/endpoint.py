@@ -15,14 +15,13 @@ from odradek.protocol.attempt import Endpoint, EngineSide, HandlerEnvironment, H
 from odradek.protocol.manifest import EndpointManifest
 from odradek.protocol.messages import EngineMessage, Entry, HandlerMessage, Start
 from odradek_engine.invoker.attempts import LiveAttempt
-from simulation.handlers import application
+from simulation.handlers import application, manifest
 from simulation.history import Known
 
 if TYPE_CHECKING:
     from simulation.world import World
 
 LATE_SECONDS = (0.001, 4.0)
-_manifest: list[EndpointManifest] = []
 
 
 class WatchedApplication(Application):
@@ -33,10 +32,8 @@ class WatchedApplication(Application):
         self._world = world
 
     def manifest(self) -> EndpointManifest:
-        """See `Application`; the same for every run."""
-        if not _manifest:
-            _manifest.append(application.manifest())
-        return _manifest[0]
+        """See `Application`."""
+        return manifest()
 
     def bind(self, environment: HandlerEnvironment) -> Endpoint:
         """See `Application`."""

@@ -85,6 +85,12 @@ def propose(world: World, machine: Machine, _amount: float) -> None:
     world.group.propose(machine.number)
 
 
+def host_dies(world: World, _machine: Machine, amount: float) -> None:
+    """The host of this number dies, with all handlers that run there."""
+    if world.hosts:
+        world.hosts[int(amount) % len(world.hosts)].die()
+
+
 def storm(world: World, _machine: Machine, amount: float) -> None:
     """For so many seconds the log is slow, doubles, and does not say what became of records."""
     world.cluster.faults = STORM
@@ -107,6 +113,7 @@ KINDS: Final[dict[str, Callable[[World, Machine, float], None]]] = {
     "drift": drift,
     "wobble": wobble,
     "propose": propose,
+    "host dies": host_dies,
     "storm": storm,
     "sync": sync,
 }

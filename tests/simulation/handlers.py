@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 import odradek
+from odradek.protocol.manifest import EndpointManifest
 from odradek.serde import BytesSerde
 from simulation.operations import execute
 from simulation.outside import outside
@@ -91,3 +93,9 @@ async def take_record(ctx: odradek.ObjectContext, value: bytes) -> None:
 
 
 application = odradek.app([cell, actor, shy, task, flow, sink])
+
+
+@cache
+def manifest() -> EndpointManifest:
+    """What it says of itself: the same for every run."""
+    return application.manifest()

@@ -11,7 +11,7 @@ from typing import Any
 from odradek.protocol.messages import Entry
 from odradek_engine.log.port import Record
 from odradek_engine.model import events as e
-from odradek_engine.model.rows import Invocation, Lock, Phase, Result, Status
+from odradek_engine.model.rows import Invocation, Lock, Phase, Result, StateEdit, Status
 from odradek_engine.replica.record import JournalRecord, decode_part, decode_record
 
 ObjectKey = tuple[str, str]
@@ -91,6 +91,8 @@ class History:
         self.invocations: dict[bytes, Known] = {}
         self.state: dict[ObjectKey, dict[bytes, bytes]] = {}
         self.locks: dict[ObjectKey, Lock] = {}
+        self.edits: dict[tuple[str, str, int], StateEdit] = {}
+        """Operators' edits of a state that wait in an inbox, by their place."""
         self.parts = 0
         self._on_event = on_event
         self._update: dict[type, Callable[[Any], None]] = {
@@ -101,6 +103,8 @@ class History:
             e.InvocationForgotten: self._forgotten,
             e.StateChanged: self._state_changed,
             e.LockChanged: self._lock_changed,
+            e.InboxPushed: self._pushed,
+            e.InboxRemoved: self._removed,
         }
 
     def life_with(self, invocation: bytes, attempt: int) -> Known | None:
@@ -167,3 +171,10 @@ class History:
             self.locks.pop((event.service, event.key), None)
         else:
             self.locks[event.service, event.key] = event.lock
+
+    def _pushed(self, event: e.InboxPushed) -> None:
+        if event.entry.edit is not None:
+            self.edits[event.service, event.key, event.sequence] = event.entry.edit
+
+    def _removed(self, event: e.InboxRemoved) -> None:
+        self.edits.pop((event.service, event.key, event.sequence), None)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from odradek_engine.config import Config
+from odradek_engine.invoker.remote.deployments import RemoteDeployments
 from odradek_engine.node.node import Node
 from odradek_engine.replica.candidacy import Candidacy, Silence
 from odradek_engine.replica.recovery import Deposed, Journal, PartitionHalted, Replay
@@ -16,6 +18,7 @@ from odradek_engine.testing.process import Process
 from simulation.clock import MachineClock
 from simulation.disk import OpenDisk, SimulatedDisk
 from simulation.node_log import NodeLog
+from simulation.remote.network import Connector
 
 if TYPE_CHECKING:
     from simulation.world import World
@@ -73,6 +76,19 @@ class Machine:
     def _begin(self) -> None:
         if not self.alive:
             self._lives.begin()
+            config = self.node.config
+            limit = config.worker.invoker.message_size_limit_bytes
+            way = Connector(self._world.network)
+            self.node.deployments = RemoteDeployments(
+                way,  # type: ignore[arg-type]
+                config.cluster_name,
+                limit,
+                self.node.clock,
+            )
+
+    def state_now(self, service: str, key: str) -> Mapping[bytes, bytes]:
+        """What an operator knows of an object who has just looked."""
+        return self._world.history.state.get((service, key), {})
 
     def make_host(self, process: Process) -> MemoryHost:
         """See `NodeOwner`."""

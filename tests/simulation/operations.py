@@ -19,9 +19,13 @@ FOREVER: Final = 10_000.0
 async def execute(ctx: Any, program: Program) -> list[Any]:
     """Runs a program."""
     trace: list[Any] = []
+    changes = any(operation == "change" for operation, *_ in program["ops"])
     invocation = ctx.request().id
     name = f"{program['id']}#{invocation[-6:]}#{outside.life_of(invocation)}"
+    other = changes and outside.meets(f"{name} code") % 2 == 1
     for number, (operation, *arguments) in enumerate(program["ops"]):
+        if operation == "change":
+            arguments = [other]
         trace.append(await OPERATIONS[operation](ctx, f"{name}.{number}", *arguments))
     return trace
 
@@ -210,9 +214,9 @@ async def hang(_ctx: Any, place: str, times: int) -> None:
         await asyncio.sleep(FOREVER)
 
 
-async def change(ctx: Any, place: str) -> None:
-    """Is other code at every second attempt."""
-    if outside.meets(place) % 2:
+async def change(ctx: Any, _place: str, other: bool) -> None:
+    """Is other code at every second attempt, as all such operations of its handler."""
+    if other:
         ctx.clear("changed")
     await ctx.sleep(_ms(1))
 

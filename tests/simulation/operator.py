@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from odradek.protocol.codec import MAX_VERSION
 from odradek.protocol.ids import parse_awakeable_id, parse_invocation_id
 from odradek.protocol.messages import GetPromiseCommand
+from odradek_engine.model.commands import KEEP, LATEST
 from odradek_engine.model.rows import Phase, Status
 from odradek_engine.node.node import Node
 from odradek_engine.query.source import InvocationRow
 from odradek_engine.store.port import StoreError
+from simulation.handlers import manifest
 from simulation.plan import Request
+from simulation.remote.deployments import host_of
 from simulation.waiting import blocked_for_good
 
 if TYPE_CHECKING:
@@ -39,17 +43,47 @@ class Operator:
 
     def _look(self, node: Node) -> list[InvocationRow]:
         rows = [row for row in node.open_rows().invocations(None) if row.status is not None]
+        self._see_to_services(node)
         open_ids = {row.invocation.id: row for row in rows}
         self._answer_awakeables(open_ids)
         self._send_signals(open_ids)
         for row in rows:
             assert row.status is not None
             if row.status.phase is Phase.PAUSED:
-                self._about("resume", row.invocation.id)
+                self._about("resume", row.invocation.id, self._where(node, row.status))
+            self._see_to_deployments(node, row)
             self._keep_promises(row, row.status)
         for invocation in blocked_for_good(node, rows):
             self._about("kill", invocation)
         return rows
+
+    def _where(self, node: Node, status: Status) -> str:
+        """On another deployment where its own is gone."""
+        return KEEP if not status.deployment or status.deployment in node.schema.deployments else LATEST
+
+    def _see_to_services(self, node: Node) -> None:
+        """Somebody has removed the deployment that served them: it is registered again."""
+        if all(service.name in node.schema.services for service in manifest().services):
+            return
+        if self._once("deployment", "again"):
+            self._deploy("register", "dp_again", 0)
+
+    def _see_to_deployments(self, node: Node, row: InvocationRow) -> None:
+        """Where an invocation is to go on, its journal's version is spoken from now on."""
+        assert row.status is not None
+        service = node.schema.services.get(row.invocation.target.service)
+        for name in (row.status.deployment, "" if service is None else service.deployment):
+            deployment = node.schema.deployments.get(name)
+            if deployment is None or row.status.protocol_version <= deployment.max_protocol_version:
+                continue
+            if not deployment.in_process and self._once("deployment", deployment.id):
+                self._deploy("move", deployment.id, host_of(deployment))
+
+    def _deploy(self, kind: str, deployment: str, host: int) -> None:
+        self._next += 1
+        body = {"id": deployment, "host": host, "duplex": True, "version": MAX_VERSION, "overwrite": True}
+        self._world.clients.begin(Request(self._next, 0.0, kind, body=body))
+        self._next += 1
 
     def _about(self, kind: str, invocation: bytes, body: object = None) -> None:
         number = self._next

@@ -33,6 +33,10 @@ class Setting(msgspec.Struct, frozen=True):
     log: Faults = Faults()
     handler_faults: float = 0.0
     """An attempt whose words come late, also when it is void already."""
+    hosts: int = 0
+    """Machines at which deployments may be served."""
+    network_faults: float = 0.0
+    """A request to one of them that something befalls."""
 
 
 class Request(msgspec.Struct, frozen=True):

@@ -158,5 +158,7 @@ def _close(world: World) -> None:
     world.faulty = False
     for machine in world.machines:
         machine.end()
+    for host in world.hosts:
+        host.end()
     world.loop.run_for(0)
     world.loop.close()

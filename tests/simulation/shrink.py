@@ -18,6 +18,8 @@ _SIMPLER: Final[tuple[dict[str, Any], ...]] = (
     {"log": CALM},
     {"handler_faults": 0.0},
     {"nodes": 1},
+    {"network_faults": 0.0},
+    {"hosts": 1},
     {"partitions": 1},
     {"partitions": 2},
     {"slots": 1000},

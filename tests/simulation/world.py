@@ -31,6 +31,8 @@ from simulation.history import History, Known, Moment
 from simulation.machine import Machine
 from simulation.outside import begin_outside
 from simulation.plan import CrashAt, Fault, Plan, Request
+from simulation.remote.host import RemoteHost
+from simulation.remote.network import Network
 from simulation.subscribing import Subscribing
 from simulation.trace import Show, Trace
 
@@ -64,10 +66,12 @@ class World:
                 self._handles.setdefault(kind, []).append(handle)
         self.applications = [WatchedApplication(self)]
         self.config = _config(plan)
+        self.network = Network(self)
+        self.hosts = [RemoteHost(self, number) for number in range(setting.hosts)]
         self.machines = [Machine(self, number, self.config, self.applications) for number in range(setting.nodes)]
         self.group = Group(self)
         self.clients = Clients(self, dict(_schema(self).handlers))
-        self.outside.one_node = setting.nodes == 1
+        self.outside.one_node = setting.nodes == 1 and not setting.hosts
         self.outside.begun_by = self.clients.begun_by
         self.subscriptions = Subscribing(self)
         self._followers: dict[int, list[Request]] = {}
@@ -118,7 +122,7 @@ class World:
         known = self.history.life_with(start.id, attempt)
         self.trace.note("handler starts", start.id, lambda: f"{start.debug_id} with {len(journal)} entries")
         for checker in self.checkers:
-            checker.started(start.id, known, start, journal)
+            checker.started(known, attempt, start, journal)
         return known
 
     def handler_heard(self, known: Known | None, messages: Sequence[EngineMessage]) -> None:
@@ -148,6 +152,7 @@ class World:
         """A node is dead."""
         self.trace.note(f"node {machine.number} dies")
         self.met["node deaths"] += 1
+        self.network.node_died(machine.process)
         for checker in self.checkers:
             checker.disk_left(self, machine)
 
@@ -226,6 +231,7 @@ def _config(plan: Plan) -> Config:
         node_name="node",
         default_num_partitions=setting.partitions,
         default_journal_retention_ms=600_000,
+        experimental_enable_protocol_v7=True,
         default_retry_policy=RetryPolicy(initial_interval_ms=50, max_interval_ms=1_500, max_attempts=6),
         worker=WorkerConfig(
             max_command_batch_size=1 if setting.one_entry_a_record else 1024,

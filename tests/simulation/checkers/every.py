@@ -17,6 +17,7 @@ from simulation.checkers.reads import Reads
 from simulation.checkers.release import Release
 from simulation.checkers.signals import Signals
 from simulation.checkers.source_records import SourceRecords
+from simulation.checkers.state_edits import StateEdits
 from simulation.checkers.tables import TablesFollowJournals
 from simulation.checkers.timers import Timers
 
@@ -35,6 +36,7 @@ _KINDS: tuple[type[Checker], ...] = (
     Reads,
     Denials,
     Signals,
+    StateEdits,
     Linearizability,
     NothingLeft,
 )

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from odradek_engine.model import events as e
 from odradek_engine.model.outcomes import Accepted, AnyOutcome, Ended
 from odradek_engine.model.rows import Phase
+from simulation.asking import INVOKING
 from simulation.checkers.port import Checker, Handle, Watched, hexed
-from simulation.clients import INVOKING
 from simulation.history import Known, Moment
 from simulation.plan import Request
 from simulation.reading import StateRead

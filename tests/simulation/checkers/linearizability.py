@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from odradek.json_codec import decode
 from odradek_engine.model.outcomes import Ended
+from simulation.asking import INVOKING
 from simulation.checkers.port import Checker
-from simulation.clients import INVOKING
 
 if TYPE_CHECKING:
     from simulation.clients import Client

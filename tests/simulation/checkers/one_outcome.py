@@ -45,7 +45,7 @@ class OneOutcome(Checker):
 
     def replied(self, request: Request, invocation: bytes, outcome: AnyOutcome | StateRead) -> None:
         if isinstance(outcome, Accepted | Ended):
-            self._accepted[invocation] = None
+            self._accepted[outcome.invocation] = None
         known = self.history.invocations.get(invocation)
         if not isinstance(outcome, Ended) or known is None or outcome.result == SECOND_RUN:
             return

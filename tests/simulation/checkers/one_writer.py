@@ -9,7 +9,7 @@ from odradek.protocol.messages import Command, InputCommand
 from odradek_engine.model import events as e
 from odradek_engine.model.target import TargetKind
 from simulation.checkers.port import Checker, Handle, hexed
-from simulation.history import Moment
+from simulation.history import Moment, ObjectKey
 
 if TYPE_CHECKING:
     from simulation.world import World
@@ -29,9 +29,16 @@ class OneWriter(Checker):
         """Who has said something in the command at hand."""
         self._changes: list[tuple[e.StateChanged, bytes]] = []
         """Changes of state in it, and who held the object."""
+        self._edited: dict[ObjectKey, None] = {}
+        """Objects whose next in turn was an operator's edit."""
 
     def handles(self) -> Mapping[type, Handle]:
-        return {e.EntriesAppended: self._appended, e.StateChanged: self._changed, e.LockChanged: self._locked}
+        return {
+            e.EntriesAppended: self._appended,
+            e.StateChanged: self._changed,
+            e.LockChanged: self._locked,
+            e.InboxRemoved: self._removed,
+        }
 
     def _appended(self, event: e.EntriesAppended, moment: Moment) -> None:
         known = self.history.invocations.get(event.invocation)
@@ -56,13 +63,20 @@ class OneWriter(Checker):
         self._part = moment.part
         self._writers.clear()
         self._changes.clear()
+        self._edited.clear()
+
+    def _removed(self, event: e.InboxRemoved, moment: Moment) -> None:
+        self._look_back(moment)
+        if (event.service, event.key, event.sequence) in self.history.edits:
+            self._edited[event.service, event.key] = None
 
     def _changed(self, event: e.StateChanged, moment: Moment) -> None:
         lock = self.history.locks.get((event.service, event.key))
         if lock is None:
             return  # a workflow's, which has no lock
         self._look_back(moment)
-        self._changes.append((event, lock.holder))
+        if (event.service, event.key) not in self._edited:
+            self._changes.append((event, lock.holder))
 
     def _locked(self, event: e.LockChanged, moment: Moment) -> None:
         lock = self.history.locks.get((event.service, event.key))

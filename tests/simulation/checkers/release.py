@@ -16,7 +16,7 @@ class Release(Checker):
 
     def replied(self, request: Request, invocation: bytes, outcome: AnyOutcome | StateRead) -> None:
         if isinstance(outcome, Accepted):
-            durable = invocation in self.history.invocations
+            durable = outcome.invocation in self.history.invocations
         elif isinstance(outcome, Ended):
             durable = outcome.result == SECOND_RUN or self._has_ended(invocation)
         else:

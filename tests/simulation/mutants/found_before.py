@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from odradek_engine.model.rows import Invocation
 from odradek_engine.node.upkeep import Upkeep
 from odradek_engine.partition.decide import starting
+from odradek_engine.partition.decide.decision import Decision
 from odradek_engine.partition.machine import Machine
 from odradek_engine.replica.processor import Processor
 from odradek_engine.store.port import StoreError
@@ -37,9 +39,17 @@ def what_a_deposed_leader_was_told_is_lost(plant: Plant) -> None:
     plant.put(Processor, "send_again", lambda _processor, _target: None)
 
 
+def time_since_an_entry_is_negative(plant: Plant) -> None:
+    def since(d: Decision, invocation: Invocation) -> int:
+        return d.now - d.tables.journal.rows(invocation.id)[-1][1].appended_at
+
+    plant.put(starting.__dict__, "_since_stored_entry", since)
+
+
 MUTANTS: Final[tuple[Mutant, ...]] = (
     a_bad_disk_is_the_command_s_fault,
     timers_keep_to_the_clock_as_it_was,
     attempts_of_a_forgotten_life_are_heard,
     what_a_deposed_leader_was_told_is_lost,
+    time_since_an_entry_is_negative,
 )

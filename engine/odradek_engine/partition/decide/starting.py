@@ -147,11 +147,16 @@ def start_attempt(d: Decision, invocation: Invocation, status: Status) -> None:
             state,
             partial,
             failed,
-            d.now - d.tables.journal.rows(invocation.id)[-1][1].appended_at if failed else 0,
+            _since_stored_entry(d, invocation) if failed else 0,
             status.deployment,
             status.protocol_version,
         )
     )
+
+
+def _since_stored_entry(d: Decision, invocation: Invocation) -> int:
+    """How long ago the journal grew, in ms; by the clock of this leader, which may be behind the one of that time."""
+    return max(0, d.now - d.tables.journal.rows(invocation.id)[-1][1].appended_at)
 
 
 def _start_state(d: Decision, invocation: Invocation, handler: HandlerSchema | None) -> tuple[dict[bytes, bytes], bool]:
