@@ -19,6 +19,7 @@ from h2.settings import SettingCodes, Settings
 from odradek.protocol.codec import CODECS, Codec, content_type
 from odradek.protocol.framing import FrameReader
 
+DEFAULT_WINDOW_BYTES = 65_535
 PATIENCE_SECONDS = 20.0
 """So long a test waits for what must come."""
 
@@ -124,10 +125,15 @@ class Http2Server(asyncio.Protocol):
     def __init__(self, endpoint: FakeEndpoint) -> None:
         self.endpoint = endpoint
         self.http = H2Connection(H2Configuration(client_side=False, header_encoding="utf-8"))
-        chosen = {SettingCodes[name]: value for name, value in endpoint.settings.items()}
-        self.http.local_settings = Settings(client=False, initial_values=chosen)
+        self._chosen = {SettingCodes[name]: value for name, value in endpoint.settings.items()}
+        window = {SettingCodes.INITIAL_WINDOW_SIZE: DEFAULT_WINDOW_BYTES}
+        self.http.local_settings = Settings(client=False, initial_values=self._chosen | window)
         self.exchanges: dict[int, Http2Exchange] = {}
         self.window_opened = asyncio.Event()
+        self.unread: list[tuple[int, int]] = []
+        """Bytes and their stream, which the other side may not send anew yet."""
+        self.mute = False
+        """Says nothing any more."""
         self.lost = False
         self.transport: Any = None
 
@@ -135,6 +141,8 @@ class Http2Server(asyncio.Protocol):
         self.transport = transport
         self.endpoint.connections.append(self)
         self.http.initiate_connection()
+        if SettingCodes.INITIAL_WINDOW_SIZE in self._chosen:
+            self.http.update_settings(self._chosen)  # holds from the other side's acknowledgement on, as it must
         self.flush()
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -143,7 +151,7 @@ class Http2Server(asyncio.Protocol):
             exchange.parts.put_nowait(b"")
 
     def flush(self) -> None:
-        if not self.endpoint.mute:
+        if not (self.mute or self.endpoint.mute):
             self.transport.write(self.http.data_to_send())
 
     def data_received(self, data: bytes) -> None:
@@ -164,8 +172,9 @@ class Http2Server(asyncio.Protocol):
                 self.exchanges[event.stream_id] = exchange
                 self.endpoint.serve(exchange)
             case DataReceived():
+                self.unread.append((event.flow_controlled_length, event.stream_id))
                 if not self.endpoint.reads_nothing:
-                    self.http.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+                    self.read()
                 if event.data:
                     self.exchanges[event.stream_id].parts.put_nowait(event.data)
             case StreamEnded():
@@ -177,6 +186,12 @@ class Http2Server(asyncio.Protocol):
                 self.window_opened.set()
             case PingReceived():
                 self.endpoint.pings += 1
+
+    def read(self) -> None:
+        for count, stream in self.unread:
+            self.http.acknowledge_received_data(count, stream)
+        self.unread.clear()
+        self.flush()
 
     def say_goaway(self, last_stream: int) -> None:
         """No further requests; what came after `last_stream` was not looked at."""
@@ -276,6 +291,7 @@ class FakeEndpoint:
         self.mute = False
         """Says nothing any more."""
         self.port = 0
+        self._loop: asyncio.AbstractEventLoop
         self._tasks: set[asyncio.Task[None]] = set()
         self.errors: list[BaseException] = []
 
@@ -293,10 +309,20 @@ class FakeEndpoint:
         except Exception as error:
             self.errors.append(error)
 
+    def in_its_loop(self, action: Callable[[], None]) -> None:
+        """For a test in another thread than the endpoint's."""
+        self._loop.call_soon_threadsafe(action)
+
+    def read_again(self) -> None:
+        """The other side may go on."""
+        self.reads_nothing = False
+        for connection in self.connections:
+            connection.read()
+
     @asynccontextmanager
     async def listening(self, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
         """The address."""
-        loop = asyncio.get_running_loop()
+        loop = self._loop = asyncio.get_running_loop()
         kind = Http1Server if self.http1 else Http2Server
         server = await loop.create_server(lambda: kind(self), "127.0.0.1", self.port, ssl=tls)
         self.port = server.sockets[0].getsockname()[1]

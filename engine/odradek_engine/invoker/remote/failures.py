@@ -72,7 +72,7 @@ def bad_content_type(expected: str, found: str | None) -> AttemptFailure:
 
 def too_large(error: FrameTooLarge) -> AttemptFailure:
     """A message of the handler beyond the limit."""
-    return AttemptFailure(INTERNAL, f"the handler sent {error}", "RT0003")
+    return AttemptFailure(INTERNAL, f"the handler sent {error} (worker.invoker.message-size-limit)", "RT0003")
 
 
 def too_deep(error: Exception) -> AttemptFailure:
