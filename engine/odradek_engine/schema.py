@@ -6,7 +6,14 @@ from collections.abc import Iterable
 from typing import Final, TypeVar
 
 from odradek.protocol.codec import MAX_VERSION
-from odradek.protocol.manifest import HandlerManifest, HandlerType, OnMaxAttempts, ServiceManifest, ServiceType
+from odradek.protocol.manifest import (
+    HandlerManifest,
+    HandlerType,
+    InputRule,
+    OnMaxAttempts,
+    ServiceManifest,
+    ServiceType,
+)
 from odradek_engine.config import Config
 from odradek_engine.model.registry import Deployment, HandlerSchema, RegisteredService, RetryPolicy, Schema
 from odradek_engine.model.target import TargetKind
@@ -74,11 +81,17 @@ def _handler(
         retry=_retry(service, handler, default_retry_policy(config)),
         input_required=rule is not None and rule.required,
         input_content_type="*/*" if rule is None else rule.content_type,
+        input_body_required=rule is not None and rule.content_type is not None and rule.json_schema is not None,
         output_content_type="application/json" if handler.output is None else handler.output.content_type,
         output_content_type_if_empty=handler.output is not None and handler.output.set_content_type_if_empty,
         deployment="" if deployment is None else deployment.id,
         protocol_version=0 if deployment is None else protocol_version(deployment, config),
     )
+
+
+def takes_nothing(rule: InputRule) -> bool:
+    """Whether a rule asks for input and does not say of which type: no request keeps to it."""
+    return rule.required and rule.content_type is None
 
 
 def _inactivity_timeout(

@@ -21,8 +21,11 @@ def service(name: str, *handlers: str | dict[str, Any], ty: str = "SERVICE", **o
     return {"name": name, "ty": ty, "handlers": made, **options}
 
 
-def manifest(*services: dict[str, Any], mode: str = "BIDI_STREAM", least: int = 5, most: int = 7) -> dict[str, Any]:
-    return {"protocolMode": mode, "minProtocolVersion": least, "maxProtocolVersion": most, "services": list(services)}
+def manifest(
+    *services: dict[str, Any], mode: str = "BIDI_STREAM", least: int = 5, most: int = 7, **others: Any
+) -> dict[str, Any]:
+    versions = {"minProtocolVersion": least, "maxProtocolVersion": most}
+    return {"protocolMode": mode, **versions, "services": list(services), **others}
 
 
 async def answer_with_input(exchange: Any) -> None:

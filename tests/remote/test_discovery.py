@@ -23,6 +23,11 @@ MANIFEST: dict[str, Any] = {
 }
 
 
+def serving(changed: dict[str, Any]) -> dict[str, Any]:
+    """A manifest whose one service is another."""
+    return {**MANIFEST, "services": [{**MANIFEST["services"][0], **changed}]}
+
+
 class Answering:
     """Answers each request with the next of `answers`, the last one for ever."""
 
@@ -94,10 +99,18 @@ def test_a_manifest_is_asked_for_and_read(http1: bool) -> None:
 
 
 @pytest.mark.parametrize("version", [1, 2, 3, 4])
-def test_every_version_of_the_manifest_is_read_and_unknown_fields_are_let_be(version: int) -> None:
-    manifest = {**MANIFEST, "protocolMode": "REQUEST_RESPONSE", "lambdaCompression": "zstd", "new": [1]}
+def test_every_version_of_the_manifest_is_read(version: int) -> None:
+    manifest = {**MANIFEST, "protocolMode": "REQUEST_RESPONSE", "lambdaCompression": "zstd"}
     found = ask(Answering(answer(manifest, kind=V4.replace("v4", f"v{version}"))))
     assert not found.duplex
+
+
+def test_every_success_is_one() -> None:
+    assert ask(Answering(answer(status=201))).manifest.services
+
+
+def test_software_that_cannot_be_shown_is_left_out() -> None:
+    assert ask(Answering(answer(software="\u00e4"))).software == ""
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
@@ -130,7 +143,17 @@ def test_but_not_for_ever() -> None:
         (answer({key: value for key, value in MANIFEST.items() if key != "protocolMode"}), "META0013"),
         (answer({key: value for key, value in MANIFEST.items() if key != "minProtocolVersion"}), "META0013"),
         (answer({**MANIFEST, "lambdaCompression": "smaller"}), "META0013"),
-        (answer({**MANIFEST, "services": [{"name": "A", "ty": "SERVICE", "abortTimeout": -1}]}), "META0013"),
+        (answer({key: value for key, value in MANIFEST.items() if key != "services"}), "META0013"),
+        (answer({**MANIFEST, "new": 1}), "META0013"),
+        (answer(serving({"abortTimeout": -1})), "META0013"),
+        (answer(serving({"workflowCompletionRetention": 1})), "META0013"),
+        (answer(serving({"name": "a b"})), "META0013"),
+        (answer(serving({"name": "_"})), "META0013"),
+        (answer(serving({"handlers": [{"name": "x.y"}]})), "META0013"),
+        (answer(serving({"handlers": [{"name": "x", "jsonSchema": {}}]})), "META0013"),
+        (answer(serving({"handlers": [{"name": "x", "input": {"setContentTypeIfEmpty": True}}]})), "META0013"),
+        (answer(serving({"handlers": [{"name": "x", "output": {"required": True}}]})), "META0013"),
+        (answer({**MANIFEST, "services": [{"name": "A", "ty": "SERVICE"}]}), "META0013"),
         (answer({**MANIFEST, "minProtocolVersion": 7, "maxProtocolVersion": 5}), "META0013"),
         (answer({**MANIFEST, "maxProtocolVersion": 2**31}), "META0013"),
         (answer({**MANIFEST, "minProtocolVersion": 0}), "META0013"),

@@ -326,6 +326,7 @@ def refused_manifests() -> Iterator[Any]:
     """What no server takes: the manifest, and the status and code of the answer."""
     one = service("Bad", "h")
     public = {"name": "h", "ingressPrivate": False}
+    runs = {"name": "h", "ty": "WORKFLOW", "idempotencyRetention": 1}
     for case, sent, status, code in (
         ("reserved", manifest(service("restateful", "h")), 400, "META0005"),
         ("reserved in other letters", manifest(service("OpenAPI", "h")), 400, "META0005"),
@@ -337,6 +338,15 @@ def refused_manifests() -> Iterator[Any]:
         ("not JSON", b"<html></html>", 500, None),
         ("cut off", b"{", 500, None),
         ("a list", [], 500, None),
+        ("no list of services", {**manifest(), "services": None}, 500, None),
+        ("no list of handlers", manifest({"name": "Bad", "ty": "SERVICE"}), 500, None),
+        ("unknown field", manifest(one, new=1), 500, None),
+        ("unknown setting of a service", manifest(service("Bad", "h", workflowCompletionRetention=1)), 500, None),
+        ("unknown setting of a handler", manifest(service("Bad", {"name": "h", "retries": 1})), 500, None),
+        ("name of a service", manifest(service("a b", "h")), 500, None),
+        ("name of a handler", manifest(service("Bad", "a-b")), 500, None),
+        ("retention of a run", manifest(service("Bad", runs, ty="WORKFLOW")), 400, None),
+        ("*/json", manifest(service("Bad", {"name": "h", "input": {"contentType": "*/json"}})), 400, None),
         ("negative time", manifest(service("Bad", "h", abortTimeout=-1)), 500, None),
         ("broken content type", manifest(service("Bad", {"name": "h", "input": {"contentType": "x"}})), 400, None),
         ("wrong type", manifest(service("Bad", {"name": "h", "ty": "EXCLUSIVE"})), 400, None),
@@ -400,6 +410,12 @@ class TestBadInput:
         assert (answer.status_code, answer.json()["restate_code"]) == (500, code)
         assert server.admin("GET", f"/services/{name}").status_code == 404
 
+    def test_any_success_is_one(self, server: Server, name: str) -> None:
+        deployment = ScriptedDeployment(service(name, "h"))
+        deployment.status = 206
+        with deployment.serving() as url:
+            assert revisions(server.register(url)) == {name: 1}
+
     @pytest.mark.parametrize("said", [b"", b"<html>hello</html>", b"HTTP/1.1 400 Bad Request\r\n\r\n"])
     @pytest.mark.parametrize("http1", [False, True])
     def test_what_is_no_deployment(self, server: Server, said: bytes, http1: bool) -> None:
@@ -419,3 +435,22 @@ class TestBadInput:
         answer = server.admin("POST", "/deployments", {"uri": uri})
         assert answer.status_code == 400
         assert "The provided uri" in answer.json()["message"]
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            {},
+            [],
+            {"uri": ""},
+            {"uri": "http://"},
+            {"uri": "http://a b/"},
+            {"uri": "http://h", "metadata": None},
+            {"uri": "http://h", "force": 1},
+            {"uri": "http://h", "additional_headers": {"a b": "c"}},
+            {"uri": "http://h", "additional_headers": {"a": "b\n"}},
+        ],
+    )
+    def test_bodies_of_another_shape(self, server: Server, body: Any) -> None:
+        answer = server.admin("POST", "/deployments", body)
+        assert answer.status_code == 422
+        assert answer.text.startswith("Failed to deserialize the JSON body into the target type: ")

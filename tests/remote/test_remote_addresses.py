@@ -73,10 +73,11 @@ class TestConnecting:
     @pytest.mark.parametrize(
         ("uri", "found"),
         [
-            ("http://h", Address("http", "h", 80, "")),
-            ("https://h/", Address("https", "h", 443, "")),
-            ("http://h:9080/a/b/", Address("http", "h", 9080, "/a/b")),
-            ("http://[::1]:9", Address("http", "::1", 9, "")),
+            ("http://h", Address("http", "h", 80, "/")),
+            ("https://h/", Address("https", "h", 443, "/")),
+            ("http://h:9080/a/b/", Address("http", "h", 9080, "/a/b/")),
+            ("http://h:1/a?q#f", Address("http", "h", 1, "/a")),
+            ("http://[::1]:9", Address("http", "::1", 9, "/")),
         ],
     )
     def test_addresses(self, uri: str, found: Address) -> None:
@@ -95,8 +96,6 @@ class TestConnecting:
             "http://h:x",
             "http://h:99999",
             "http://u@h",
-            "http://h?q",
-            "http://h#f",
             "http://h/a b",
             "http://h/\r\n",
             "http://ü",

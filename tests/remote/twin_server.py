@@ -34,6 +34,9 @@ class Server:
     def call(self, target: str, body: Any = None) -> httpx.Response:
         return self._http.post(f"{self._ingress_url}/{target}", json=body)
 
+    def post(self, target: str, body: bytes, headers: dict[str, str]) -> httpx.Response:
+        return self._http.post(f"{self._ingress_url}/{target}", content=body, headers=headers)
+
     def send(self, target: str, body: Any = None) -> str:
         return str(self._http.post(f"{self._ingress_url}/{target}/send", json=body).json()["invocationId"])
 

@@ -44,6 +44,7 @@ def handler(
     public: bool = True,
     input_type: str | None = None,
     required: bool = False,
+    body_required: bool = False,
     output_type: str | None = JSON,
     if_empty: bool = False,
 ) -> HandlerSchema:
@@ -60,13 +61,14 @@ def handler(
         retry=RETRY,
         input_required=required,
         input_content_type=input_type,
+        input_body_required=body_required,
         output_content_type=output_type,
         output_content_type_if_empty=if_empty,
     )
 
 
 HANDLERS = (
-    handler("Svc", "greet", input_type=JSON),
+    handler("Svc", "greet", input_type=JSON, body_required=True),
     handler("Svc", "must", input_type=JSON, required=True),
     handler("Svc", "noin"),
     handler("Svc", "raw", input_type="*/*"),

@@ -74,6 +74,7 @@ def test_the_memory_of_headers_is_bounded() -> None:
     [
         (None, False, b"", None),
         (JSON, False, b"", None),
+        (JSON, False, b"", JSON),
         (JSON, False, b"1", JSON),
         (JSON, True, b"1", "application/json; charset=utf-8"),
         (JSON, True, b"1", "Application/JSON"),
@@ -100,7 +101,6 @@ def test_input_that_fits(rule: str | None, required: bool, body: bytes, content_
         ),
         (JSON, False, b"1", None, "Empty content-type"),
         (JSON, True, b"", None, "Empty content-type"),
-        (JSON, False, b"", JSON, "Empty body not allowed"),
         (JSON, False, b"1", "text/plain", "Content-type 'text/plain' does not match 'application/json'"),
         ("*/*", False, b"1", None, "Empty content-type"),
         ("text/*", False, b"1", "textual/x", "Content-type 'textual/x' does not match 'text/*'"),
@@ -112,6 +112,21 @@ def test_input_that_does_not_fit(
     with pytest.raises(RequestError) as refused:
         check_input(handler("S", "h", input_type=rule, required=required), body, content_type)
     assert (refused.value.status, refused.value.message) == (400, f"input validation error: {reason}")
+
+
+@pytest.mark.parametrize("rule", [JSON, "*/*", "application/octet-stream"])
+def test_where_there_is_a_schema_a_content_type_comes_with_a_body(rule: str) -> None:
+    kept = handler("S", "h", input_type=rule, body_required=True)
+    check_input(kept, b"1", rule)
+    check_input(kept, b"", None)
+    with pytest.raises(RequestError, match="Empty body not allowed"):
+        check_input(kept, b"", rule)
+
+
+@pytest.mark.parametrize("body", [b"", b"x"])
+def test_input_that_is_required_and_of_no_type_never_fits(body: bytes) -> None:
+    with pytest.raises(RequestError, match="Bad configuration of the input validation rules"):
+        check_input(handler("S", "h", required=True), body, None)
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ from odradek_engine.gateway import Gateway, Overloaded
 from odradek_engine.log.port import LogError
 from odradek_engine.topics import TopicProducers
 
-_VERSION: Final = re.compile(r"/v([0-9]{1,4})(?=/|$)")
+_VERSION: Final = re.compile(r"/v([1-9][0-9]{0,3})(?=/|$)")
 
 
 class VersionPrefix:

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from odradek_engine.admin.errors import AdminError, BadRequest, check_done, json_response
+from odradek_engine.admin.errors import BAD_SHAPE, AdminError, BadRequest, check_done, json_response
 from odradek_engine.admin.metadata import deployment_detail, deployment_services, deployment_summary, service_metadata
 from odradek_engine.admin.parameters import check_resource_id, read_flag, read_json
 from odradek_engine.admin.registration import (
@@ -78,7 +78,7 @@ class Deployments:
         elif body.arn is not None:
             uri = str(read_arn(body.arn))
         else:
-            raise BadRequest(422, "Failed to deserialize the JSON body into the target type: missing field `uri`")
+            raise BadRequest(422, f"{BAD_SHAPE}: missing field `uri`")
         if body.auth is not None:
             raise AdminError(501, "the 'auth' of a deployment is not supported by this server")
         first_version = request.scope.get(API_VERSION) == _FIRST_VERSION
@@ -112,7 +112,7 @@ class Deployments:
             "services": [service_metadata(service, self._config, duplex=deployment.duplex) for service in services],
             "min_protocol_version": deployment.min_protocol_version,
             "max_protocol_version": deployment.max_protocol_version,
-            "sdk_version": deployment.sdk_version,
+            **({"sdk_version": deployment.sdk_version} if deployment.sdk_version else {}),
         }
         return json_response(body, 201 if new else 200, {"location": f"deployments/{deployment.id}"})
 
@@ -127,7 +127,7 @@ class Deployments:
         if (body.uri if is_arn(before.uri) else body.arn) is not None:
             raise AdminError(400, _OTHER_KIND)
         if body.uri is not None:
-            wanted = replace(wanted, uri=str(read_address(body.uri)))
+            wanted = replace(wanted, uri=str(read_address(body.uri)), http1=False)
         if body.arn is not None:
             wanted = replace(wanted, uri=str(read_arn(body.arn)))
         if body.assume_role_arn is not None:
@@ -136,18 +136,26 @@ class Deployments:
             wanted = replace(wanted, additional_headers=in_lower_case(check_headers(body.additional_headers)))
         if body.use_http_11 is not None:
             wanted = replace(wanted, http1=body.use_http_11)
+        if wanted == before and not body.overwrite and body.uri is None:
+            return json_response(self._detail(before))
         found = await self._registration.discovered(wanted)
-        if body.overwrite:
-            wanted = found
-        else:
-            check_similar(before, found)
-            wanted = replace(wanted, duplex=found.duplex, compression=found.compression)
+        check_similar(before, found)
+        wanted = found if body.overwrite else replace(wanted, duplex=found.duplex, compression=found.compression)
         if body.dry_run:
-            return json_response(self._detail(wanted))
+            return json_response(self._would_become(wanted))
         check_done(await self._gateway.ask_registry(UpdateDeployment(wanted, overwrite=body.overwrite)))
         return json_response(self._detail(self._gateway.schema.deployments[before.id]))
 
-    async def _replace(self, _: Request) -> Response:
+    def _would_become(self, deployment: Deployment) -> dict[str, Any]:
+        services = [
+            RegisteredService(manifest, deployment.id, deployment.revisions.get(manifest.name, 1))
+            for manifest in deployment.services
+        ]
+        return deployment_detail(deployment, services, self._config)
+
+    async def _replace(self, request: Request) -> Response:
+        check_resource_id("deployment", "dp", request.path_params["deployment"])
+        await read_json(request, UpdateBody)
         raise AdminError(405, "PUT deployment is deprecated, use PATCH instead")
 
     async def _remove(self, request: Request) -> Response:
@@ -186,4 +194,4 @@ class Deployments:
         return deployment_services(deployment, self._gateway.schema)
 
     def _detail(self, deployment: Deployment) -> dict[str, Any]:
-        return deployment_detail(deployment, self._gateway.schema, self._config)
+        return deployment_detail(deployment, self._services_of(deployment), self._config)

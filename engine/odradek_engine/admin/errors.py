@@ -14,6 +14,8 @@ from odradek_engine.log.port import LogError
 from odradek_engine.model.outcomes import AnyOutcome, Refused
 
 WRONG_METHOD: Final = 405
+BAD_SHAPE: Final = "Failed to deserialize the JSON body into the target type"
+"""How the answer 422 begins."""
 BAD_SUBSCRIPTION: Final = "META0009"
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from types import NoneType
 from typing import Any, Final
 
 from odradek.protocol.manifest import (
-    HANDLER_NAME,
-    SERVICE_NAME,
     EndpointManifest,
     HandlerManifest,
     HandlerType,
@@ -33,29 +32,36 @@ _HANDLER_TYPES: Final = {
 
 
 class BadManifest(ValueError):
-    """A manifest that breaks a rule. The text names the service, and what to change."""
+    """A manifest that breaks a rule. The text names the service, and what to change.
+
+    `by_name`: it is about what the services are, or are called.
+    """
+
+    def __init__(self, complaint: str, *, by_name: bool) -> None:
+        super().__init__(complaint)
+        self.by_name = by_name
 
 
 def check_manifest(manifest: EndpointManifest) -> None:
     """Raises `BadManifest` for the first rule that is broken."""
-    for complaint in _complaints(manifest):
-        raise BadManifest(complaint)
+    for complaint in _complaints_of_names(manifest):
+        raise BadManifest(complaint, by_name=True)
+    for service in manifest.services:
+        for complaint in _handler_complaints(service):
+            raise BadManifest(complaint, by_name=False)
 
 
-def _complaints(manifest: EndpointManifest) -> Iterator[str]:
+def _complaints_of_names(manifest: EndpointManifest) -> Iterator[str]:
     if not manifest.services:
         yield "the deployment serves no service: bind one to its endpoint"
     if len(manifest.services) > SERVICES_MAX:
         yield f"the deployment serves {len(manifest.services)} services: at most {SERVICES_MAX} are taken"
-    names = [service.name for service in manifest.services]
-    for service in manifest.services:
-        if names.count(service.name) > 1:
-            yield f"the deployment serves two services named '{service.name}'"
-        if SERVICE_NAME.fullmatch(service.name) is None:
-            yield f"'{service.name}' cannot be the name of a service: it must match {SERVICE_NAME.pattern}"
-        if is_reserved_service_name(service.name):
-            yield f"the service name '{service.name}' is reserved, as is every name that begins with 'restate'"
-        yield from _handler_complaints(service)
+    counts = Counter(service.name for service in manifest.services)
+    for name, count in counts.items():
+        if count > 1:
+            yield f"the deployment serves two services named '{name}'"
+        if is_reserved_service_name(name):
+            yield f"the service name '{name}' is reserved, as is every name that begins with 'restate'"
 
 
 def _handler_complaints(service: ServiceManifest) -> Iterator[str]:
@@ -64,16 +70,18 @@ def _handler_complaints(service: ServiceManifest) -> Iterator[str]:
         where = f"{service.name}/{handler.name}"
         if names.count(handler.name) > 1:
             yield f"the service '{service.name}' has two handlers named '{handler.name}'"
-        if HANDLER_NAME.fullmatch(handler.name) is None:
-            yield f"'{handler.name}' cannot be the name of a handler of {service.name}: {HANDLER_NAME.pattern}"
         if handler.ty not in _HANDLER_TYPES[service.ty]:
             yield f"{where} is of type {handler.ty and handler.ty.value}, which a {service.ty.value} cannot have"
         if service.ingress_private and handler.ingress_private is False:
             yield f"{where} is public, but the service {service.name} is private: make the service public"
         yield from _retention_complaints(where, handler)
+        if handler.input is not None and _is_no_type(handler.input.content_type):
+            yield f"{where} takes the content type '{handler.input.content_type}': write type/subtype, type/* or */*"
+        if handler.output is not None and not (handler.output.content_type or "").isascii():
+            yield f"{where} returns the content type '{handler.output.content_type}', which no header can have"
         for rule in (handler.input, handler.output):
-            if rule is not None:
-                yield from _payload_complaints(where, rule)
+            if rule is not None and rule.content_type is not None:
+                yield from _schema_complaints(where, rule)
 
 
 def _retention_complaints(where: str, handler: HandlerManifest) -> Iterator[str]:
@@ -84,9 +92,13 @@ def _retention_complaints(where: str, handler: HandlerManifest) -> Iterator[str]
         yield f"{where} runs no workflow, and so has no workflow completion retention"
 
 
-def _payload_complaints(where: str, rule: InputRule | OutputRule) -> Iterator[str]:
-    if rule.content_type is not None and _CONTENT_TYPE.fullmatch(rule.content_type) is None:
-        yield f"{where} has the content type '{rule.content_type}', which is none: write type/subtype"
+def _is_no_type(content_type: str | None) -> bool:
+    if content_type is None or content_type == "*/*":
+        return False
+    return content_type.startswith("*/") or _CONTENT_TYPE.fullmatch(content_type) is None
+
+
+def _schema_complaints(where: str, rule: InputRule | OutputRule) -> Iterator[str]:
     if not isinstance(rule.json_schema, (dict, bool, NoneType)):
         yield f"the JSON schema of {where} is neither an object nor true or false"
     elif _refers_outside(rule.json_schema):

@@ -19,7 +19,7 @@ from odradek_engine.durations import format_duration
 from odradek_engine.instants import format_instant
 from odradek_engine.invoker.remote.lambda_arn import is_arn
 from odradek_engine.model.registry import Deployment, RegisteredService, Schema
-from odradek_engine.schema import default_retry_policy
+from odradek_engine.schema import default_retry_policy, takes_nothing
 
 IN_PROCESS_URI: Final = "in-process://odradek/"
 _JSON: Final = "application/json"
@@ -46,13 +46,10 @@ def deployment_summary(deployment: Deployment, schema: Schema) -> dict[str, Any]
     return _deployment(deployment) | {"services": services}
 
 
-def deployment_detail(deployment: Deployment, schema: Schema, config: Config) -> dict[str, Any]:
+def deployment_detail(deployment: Deployment, services: list[RegisteredService], config: Config) -> dict[str, Any]:
     """A deployment with its services in full."""
-    services = [
-        service_metadata(service, config, duplex=deployment.duplex)
-        for service in deployment_services(deployment, schema)
-    ]
-    return _deployment(deployment) | {"services": services}
+    shown = [service_metadata(service, config, duplex=deployment.duplex) for service in services]
+    return _deployment(deployment) | {"services": shown}
 
 
 def deployment_services(deployment: Deployment, schema: Schema) -> list[RegisteredService]:
@@ -74,7 +71,7 @@ def _deployment(deployment: Deployment) -> dict[str, Any]:
         created_at=format_instant(deployment.created_at),
         min_protocol_version=deployment.min_protocol_version,
         max_protocol_version=deployment.max_protocol_version,
-        sdk_version=deployment.sdk_version,
+        sdk_version=deployment.sdk_version or None,
         additional_headers=deployment.additional_headers or None,
         metadata=deployment.metadata or None,
     )
@@ -153,12 +150,12 @@ def handler_metadata(service: ServiceManifest, handler: HandlerManifest, *, dupl
         name=handler.name,
         ty=_handler_type(service.ty, handler.ty),
         public=not private,
-        input_description=_describe(rule.content_type, rule.json_schema),
+        input_description="<invalid rules>" if takes_nothing(rule) else _describe(rule.content_type, rule.json_schema),
         output_description=_describe(
             output.content_type, output.json_schema, "optional " if output.set_content_type_if_empty else ""
         ),
-        input_json_schema=rule.json_schema,
-        output_json_schema=output.json_schema,
+        input_json_schema=None if rule.content_type is None else rule.json_schema,
+        output_json_schema=None if output.content_type is None else output.json_schema,
         documentation=handler.documentation,
         metadata=handler.metadata or None,
         idempotency_retention=_duration(handler.idempotency_retention),

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final, TypeVar
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
 
 from odradek.protocol.ids import MalformedId, parse_invocation_id, parse_resource_id
-from odradek_engine.admin.errors import AdminError, BadRequest
+from odradek_engine.admin.errors import BAD_SHAPE, AdminError, BadRequest
 
 T = TypeVar("T")
 
 BODY_BYTES: Final = 1024 * 1024
+_JSON: Final = re.compile(r"application/(.+\+)?json")
 _INDEX_MAX: Final = 2**32 - 1
 _INDEX_DIGITS: Final = 1_000
 
@@ -20,7 +22,7 @@ _INDEX_DIGITS: Final = 1_000
 async def read_json(request: Request, shape: type[T], limit_bytes: int = BODY_BYTES) -> T:
     """The body as a value of a type; 415, 413, 400 or 422 if it is none."""
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content_type != "application/json":
+    if _JSON.fullmatch(content_type) is None:
         raise BadRequest(415, "Expected request with `Content-Type: application/json`")
     body = bytearray()
     try:
@@ -34,7 +36,7 @@ async def read_json(request: Request, shape: type[T], limit_bytes: int = BODY_BY
         return msgspec.json.decode(body, type=shape)
     except msgspec.ValidationError as error:
         reason = str(error).replace("Object missing required field", "missing field")
-        raise BadRequest(422, f"Failed to deserialize the JSON body into the target type: {reason}") from None
+        raise BadRequest(422, f"{BAD_SHAPE}: {reason}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadRequest(400, f"Failed to parse the request body as JSON: {error}") from None
 

@@ -9,11 +9,11 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from odradek.protocol.ids import format_resource_id
-from odradek_engine.admin.errors import AdminError
+from odradek_engine.admin.errors import BAD_SHAPE, AdminError, BadRequest
 from odradek_engine.admin.manifest_rules import BadManifest, check_manifest
 from odradek_engine.config import Config
 from odradek_engine.gateway import Gateway
-from odradek_engine.invoker.remote.address import Address, BadAddress, parse_address
+from odradek_engine.invoker.remote.address import Address, BadAddress, MalformedUri, parse_address
 from odradek_engine.invoker.remote.discovery import Discovered, DiscoveryFailed
 from odradek_engine.invoker.remote.lambda_arn import BadArn, LambdaArn, is_arn, parse_arn
 from odradek_engine.model.registry import Deployment, RegisteredService, Schema
@@ -41,13 +41,13 @@ class Discovery(Protocol):
 
 
 class RegisterBody(msgspec.Struct, frozen=True):
-    """What a registration asks for."""
+    """What a registration asks for. The role is a function's."""
 
     uri: str | None = None
     arn: str | None = None
     assume_role_arn: str | None = None
     additional_headers: dict[str, str] | None = None
-    metadata: dict[str, str] | None = None
+    metadata: dict[str, str] = {}
     use_http_11: bool = False
     breaking: bool = False
     force: bool | None = None
@@ -84,7 +84,7 @@ class Registration:
         except DiscoveryFailed as error:
             raise AdminError(500, str(error), error.code) from None
         except BadManifest as error:
-            raise AdminError(400, str(error), BAD_METADATA) from None
+            raise AdminError(400, str(error), BAD_METADATA if error.by_name else None) from None
         manifest = found.manifest
         made = msgspec.structs.replace(
             deployment,
@@ -130,8 +130,8 @@ class Registration:
             uri=uri,
             http1=body.use_http_11,
             additional_headers=in_lower_case(body.additional_headers or {}),
-            metadata=body.metadata or {},
-            assume_role_arn=check_role(body.assume_role_arn),
+            metadata=body.metadata,
+            assume_role_arn=check_role(body.assume_role_arn) if is_arn(uri) else "",
         )
 
 
@@ -139,6 +139,8 @@ def read_address(uri: str) -> Address:
     """Raises `AdminError`."""
     try:
         return parse_address(uri)
+    except MalformedUri as error:
+        raise BadRequest(422, f"{BAD_SHAPE}: {error}") from None
     except BadAddress as error:
         raise AdminError(400, f"The request field 'uri' is invalid. Reason: {error}") from None
 
@@ -163,10 +165,12 @@ def check_headers(headers: Mapping[str, str]) -> Mapping[str, str]:
     if len(headers) > HEADERS_MAX:
         raise AdminError(400, f"additional_headers has {len(headers)} headers: at most {HEADERS_MAX} can be sent")
     for name, value in headers.items():
-        if _HEADER_NAME.fullmatch(name) is None or name.lower() in _OWN_HEADERS:
-            raise AdminError(400, f"additional_headers: '{name}' cannot be sent as a header")
+        if _HEADER_NAME.fullmatch(name) is None:
+            raise BadRequest(422, f"{BAD_SHAPE}: additional_headers: '{name}' is no name of a header")
         if not value.isprintable() or not value.isascii():
-            raise AdminError(400, f"additional_headers: the value of '{name}' has characters that no header can have")
+            raise BadRequest(422, f"{BAD_SHAPE}: additional_headers: '{name}' has characters that no header can have")
+        if name.lower() in _OWN_HEADERS:
+            raise AdminError(400, f"additional_headers: '{name}' is set by the engine itself")
     return headers
 
 
@@ -198,23 +202,13 @@ def check_types(deployment: Deployment, schema: Schema) -> None:
 
 
 def check_similar(before: Deployment, after: Deployment) -> None:
-    """Raises `AdminError` where invocations that began before could not go on."""
-    if after.min_protocol_version > before.min_protocol_version or (
-        after.max_protocol_version < before.max_protocol_version
-    ):
+    """Raises `AdminError` where invocations under way could not go on in the version that they began with."""
+    was = (before.min_protocol_version, before.max_protocol_version)
+    now = (after.min_protocol_version, after.max_protocol_version)
+    if was != now:
         raise AdminError(
             400,
-            f"the new address speaks the protocol versions {after.min_protocol_version} to "
-            f"{after.max_protocol_version}, and the old one {before.min_protocol_version} to "
-            f"{before.max_protocol_version}: invocations under way could not go on",
+            f"the new address speaks the protocol versions {now[0]} to {now[1]}, and the old one {was[0]} to {was[1]}: "
+            "register it as a deployment of its own",
             NOT_SIMILAR,
         )
-    found = {service.name: service for service in after.services}
-    for service in before.services:
-        same = found.get(service.name)
-        if same is None or same.ty is not service.ty:
-            raise AdminError(400, f"the new address does not serve '{service.name}' as it was", NOT_SIMILAR)
-        missing = {handler.name for handler in service.handlers} - {handler.name for handler in same.handlers}
-        if missing:
-            names = ", ".join(sorted(missing))
-            raise AdminError(400, f"the new address has no handlers {names} in '{service.name}'", NOT_SIMILAR)

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from odradek_engine.admin.errors import AdminError, BadRequest, check_done, json_response
+from odradek_engine.admin.errors import BAD_SHAPE, AdminError, BadRequest, check_done, json_response
 from odradek_engine.admin.metadata import service_metadata
 from odradek_engine.admin.openapi import service_document
 from odradek_engine.admin.parameters import read_json
@@ -60,8 +60,8 @@ class Services:
 
     async def _configure(self, request: Request) -> Response:
         settings = await read_json(request, _Settings)
-        service = self._find(request)
         times = {name: _read_duration(name, getattr(settings, name)) for name in _DURATIONS}
+        service = self._find(request)
         check_done(
             await self._gateway.ask_registry(
                 ConfigureService(service.manifest.name, ServiceSettings(settings.public, **times))
@@ -103,4 +103,4 @@ def _read_duration(name: str, text: str | None) -> int | None:
     try:
         return parse_duration(text)
     except MalformedDuration as error:
-        raise BadRequest(422, f"Failed to deserialize the JSON body into the target type: {name}: {error}") from None
+        raise BadRequest(422, f"{BAD_SHAPE}: {name}: {error}") from None

@@ -121,7 +121,7 @@ def list_deployments(context: click.Context, extra: bool, json_wanted: bool) -> 
         {
             "id": each["id"],
             "address": each.get("uri") or each["arn"],
-            "sdk": each["sdk_version"],
+            "sdk": each.get("sdk_version", "-"),
             "services": ", ".join(f"{service['name']}@{service['revision']}" for service in each["services"]),
             "invocations": counts.get(each["id"], 0),
         }

@@ -94,7 +94,9 @@ def _text(name: bytes, value: bytes) -> str:
 def check_input(handler: HandlerSchema, body: bytes, content_type: str | None) -> None:
     """Refuses what the handler's input rule does not allow."""
     rule = handler.input_content_type
-    if rule is None:
+    if rule is None and handler.input_required:
+        _refuse_input("Bad configuration of the input validation rules")
+    elif rule is None:
         if body or content_type is not None:
             shown = "None" if content_type is None else f'Some("{content_type}")'
             _refuse_input(f"Expected body and content-type to be empty, but wasn't with content-type '{shown}'")
@@ -103,7 +105,7 @@ def check_input(handler: HandlerSchema, body: bytes, content_type: str | None) -
             _refuse_input("Empty content-type")
     elif not _matches(content_type, rule):
         _refuse_input(f"Content-type '{content_type}' does not match '{rule}'")
-    elif not body and rule == _JSON:
+    elif not body and handler.input_body_required:
         _refuse_input("Empty body not allowed")
 
 

@@ -84,11 +84,13 @@ class HandlerSchema(msgspec.Struct, frozen=True):
     retry: RetryPolicy
     input_required: bool
     input_content_type: str | None
-    """None: the body must be empty; `*/*`: anything."""
+    """None: the body must be empty, and if input is required nothing is allowed; `*/*`: anything."""
     output_content_type: str | None
     output_content_type_if_empty: bool
     deployment: str = ""
     """Where new invocations run; empty: in the node's own process."""
+    input_body_required: bool = False
+    """Whether a request that says its content type must have a body: there is a schema for it."""
     protocol_version: int = 0
     """The service protocol's, with that deployment; 0 in the node's own process."""
 

@@ -37,7 +37,7 @@ def registered(world: World) -> dict[str, tuple[str, int]]:
     return {row.manifest.name: (row.deployment, row.revision) for _, row in world.rows().get("services", [])}
 
 
-A, B = manifest("A", "x"), manifest("B", "y")
+A, B, C = manifest("A", "x"), manifest("B", "y"), manifest("C", "z")
 
 
 class TestRegistration:
@@ -72,6 +72,15 @@ class TestRegistration:
         world.decide(c.RegisterDeployment(remote("dp_2", B)))
         world.decide(c.RegisterDeployment(remote("dp_3", A, uri="http://dp_1/"), overwrite=True))
         assert registered(world) == {"A": ("dp_1", 2), "B": ("dp_2", 2)}
+
+    def test_what_the_newest_does_not_serve_any_more_falls_to_the_one_before(self) -> None:
+        world = World()
+        world.decide(c.RegisterDeployment(remote("dp_1", A, B)))
+        world.decide(c.RegisterDeployment(remote("dp_2", A)))
+        world.decide(c.RegisterDeployment(remote("dp_3", A, B)))
+        assert registered(world) == {"A": ("dp_3", 3), "B": ("dp_3", 2)}
+        world.decide(c.RegisterDeployment(remote("dp_4", C, uri="http://dp_3/"), overwrite=True))
+        assert registered(world) == {"A": ("dp_2", 2), "B": ("dp_1", 1), "C": ("dp_3", 1)}
 
     def test_a_service_keeps_its_type_unless_that_is_asked_for(self) -> None:
         world = World()
@@ -128,6 +137,14 @@ class TestUpdate:
         assert [row.manifest for _, row in world.rows()["services"]] == [changed, B]
         assert [row.revisions for _, row in world.rows()["deployments"]] == [{"A": 1, "B": 1}, {"B": 2}]
 
+    def test_a_service_that_another_one_serves_is_added_at_its_first_revision(self) -> None:
+        world = World()
+        world.decide(c.RegisterDeployment(remote("dp_1", A)))
+        world.decide(c.RegisterDeployment(remote("dp_2", B)))
+        world.decide(c.UpdateDeployment(remote("dp_1", B), overwrite=True))
+        assert registered(world) == {"B": ("dp_2", 1)}
+        assert [row.revisions for _, row in world.rows()["deployments"]] == [{"B": 1}, {"B": 1}]
+
     def test_of_what_is_not_there(self) -> None:
         outcome = World().ask(c.UpdateDeployment(remote("dp_1", A)))
         assert isinstance(outcome, o.Refused)
@@ -143,6 +160,18 @@ class TestRemoval:
         assert world.only(DeploymentRemoved).services == ("A",)
         assert registered(world) == {"B": ("dp_2", 2)}
         assert [row.id for _, row in world.rows()["deployments"]] == ["dp_2"]
+
+    def test_services_fall_to_the_deployment_before_with_the_settings_that_they_had_there(self) -> None:
+        world = World()
+        world.decide(c.RegisterDeployment(remote("dp_1", A, B)))
+        world.decide(c.ConfigureService("A", ServiceSettings(public=False)))
+        world.decide(c.RegisterDeployment(remote("dp_2", A, B)))
+        world.decide(c.RemoveDeployment("dp_2"))
+        assert registered(world) == {"A": ("dp_1", 1), "B": ("dp_1", 1)}
+        rows = [row.manifest for _, row in world.rows()["services"]]
+        assert rows == [replace(A, ingress_private=True), B]
+        world.decide(c.RemoveDeployment("dp_1"))
+        assert registered(world) == {}
 
     def test_of_what_is_not_there_or_in_the_process_itself(self) -> None:
         world = World()

@@ -14,10 +14,11 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 import msgspec
 
 from odradek.protocol.codec import MAX_VERSION, MIN_VERSION
-from odradek.protocol.manifest import EndpointManifest
+from odradek.protocol.manifest import EndpointManifest, ServiceManifest
 from odradek_engine.invoker.remote.address import Address
 from odradek_engine.invoker.remote.http2_connection import HTTP1_ONLY
 from odradek_engine.invoker.remote.lambda_arn import LambdaArn
+from odradek_engine.invoker.remote.manifest_shape import check_shape
 from odradek_engine.invoker.remote.pool import NO_HTTP2
 from odradek_engine.invoker.remote.transport import RequestHead, Requests, Stream
 
@@ -68,11 +69,12 @@ class Discovered(NamedTuple):
 
 
 class _SentManifest(EndpointManifest, frozen=True, kw_only=True, rename="camel"):
-    """As it comes over the wire, where less may be left out."""
+    """As it comes over the wire, where nothing of this may be left out."""
 
     protocol_mode: str
     min_protocol_version: int
     max_protocol_version: int
+    services: tuple[ServiceManifest, ...]
     lambda_compression: Literal["zstd"] | None = None
 
 
@@ -178,13 +180,14 @@ def _unreachable(address: Place, reason: str) -> DiscoveryFailed:
 
 def _read(address: Place, answer: _Answer) -> Discovered:
     bad = _BAD.format(address=address)
-    if answer.status != 200:
+    if not 200 <= answer.status < 300:
         passing = answer.status in _PASSING
         raise DiscoveryFailed("META0003", f"{bad}it answered with status {answer.status}", passing=passing)
     media_type = answer.headers.get("content-type")
     if media_type not in _MEDIA_TYPES:
         raise DiscoveryFailed("META0013", f"{bad}its answer is of type {media_type}")
-    return read_manifest(address, bytes(answer.body), answer.headers.get("x-restate-server", ""))
+    software = answer.headers.get("x-restate-server", "")
+    return read_manifest(address, bytes(answer.body), software if software.isascii() else "")
 
 
 def read_manifest(address: Place, body: bytes, software: str) -> Discovered:
@@ -192,6 +195,7 @@ def read_manifest(address: Place, body: bytes, software: str) -> Discovered:
     bad = _BAD.format(address=address)
     try:
         manifest = msgspec.json.decode(body, type=_SentManifest)
+        check_shape(msgspec.json.decode(body))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DiscoveryFailed("META0013", f"{bad}its manifest cannot be read: {error}") from None
     _check_versions(address, manifest, software)

@@ -1,7 +1,8 @@
 """Deployments in the registry, decided by partition 0: registered, updated, removed.
 
-The newest registration of a service serves its new invocations. A remote deployment is known by its address; one in
-the node's own process by its id, and it takes no service back from a remote one merely because the node starts again.
+The newest registration of a service serves its new invocations; when it is removed, or serves it no more, the newest of
+those that are left does. A remote deployment is known by its address; one in the node's own process by its id, and it
+takes no service back from a remote one merely because the node starts again.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ def decide_registration(d: Decision, command: RegisterDeployment) -> None:
         return
     services = tuple(_revised(d, deployment))
     if services or known is None or known.services != deployment.services:
-        _register(d, deployment, services, known)
+        _keep_settings(d, services)
+        _register(d, deployment, services, known, {})
     d.effect(RegistryChanged())
     d.answer(Registered(deployment.id, existing=known is not None))
 
@@ -49,13 +51,14 @@ def decide_update(d: Decision, command: UpdateDeployment) -> None:
         d.answer(_unknown(deployment.id))
         return
     services = tuple(_replaced(d, deployment)) if command.overwrite else ()
-    _register(d, deployment, services, known)
+    added = {manifest.name: 1 for manifest in deployment.services} if command.overwrite else {}
+    _register(d, deployment, services, known, added)
     d.effect(RegistryChanged())
     d.answer(Registered(deployment.id, existing=True))
 
 
 def decide_removal(d: Decision, command: RemoveDeployment) -> None:
-    """Its services cannot be called any more; invocations that are pinned to it fail until it is back or they end."""
+    """Invocations that are pinned to it fail until it is back or they end."""
     known = d.tables.deployments.get(command.id.encode())
     if known is None:
         d.answer(_unknown(command.id))
@@ -63,7 +66,9 @@ def decide_removal(d: Decision, command: RemoveDeployment) -> None:
     if known.in_process:
         d.answer(Refused(409, f"The deployment '{command.id}' runs in the node's own process, and goes when that does"))
         return
-    d.emit(DeploymentRemoved(command.id, tuple(_served_by(d, known))))
+    gone = tuple(_served_by(d, known))
+    d.emit(DeploymentRemoved(command.id, gone))
+    _hand_down(d, gone)
     d.effect(RegistryChanged())
     d.answer(Done())
 
@@ -117,16 +122,43 @@ def _stays(d: Decision, known: RegisteredService, manifest: ServiceManifest, dep
     return unchanged and other is not None and not other.in_process
 
 
+def _keep_settings(d: Decision, services: tuple[RegisteredService, ...]) -> None:
+    """Settings that were given to a service stay with the deployment that it is taken from."""
+    for service in services:
+        taken = d.tables.services.get(service.manifest.name.encode())
+        if taken is None or taken.deployment == service.deployment:
+            continue
+        loser = d.tables.deployments.get(taken.deployment.encode())
+        if loser is None or loser.in_process or taken.manifest in loser.services:
+            continue
+        manifests = tuple(taken.manifest if one.name == taken.manifest.name else one for one in loser.services)
+        d.emit(DeploymentRegistered(replace(loser, services=manifests), ()))
+
+
 def _register(
-    d: Decision, deployment: Deployment, services: tuple[RegisteredService, ...], known: Deployment | None
+    d: Decision,
+    deployment: Deployment,
+    services: tuple[RegisteredService, ...],
+    known: Deployment | None,
+    first_revisions: dict[str, int],
 ) -> None:
-    """Services that the deployment served and does not any more are gone."""
+    """What the deployment served and does not any more goes to another one. `first_revisions`: where it has none."""
     kept = {manifest.name for manifest in deployment.services}
-    revisions = {} if known is None else {name: n for name, n in known.revisions.items() if name in kept}
-    revisions |= {service.manifest.name: service.revision for service in services}
-    deployment = replace(deployment, revisions=revisions)
+    before = {} if known is None else {name: n for name, n in known.revisions.items() if name in kept}
+    revisions = first_revisions | before | {service.manifest.name: service.revision for service in services}
     gone = () if known is None else tuple(name for name in _served_by(d, known) if name not in kept)
-    d.emit(DeploymentRegistered(deployment, services, gone))
+    d.emit(DeploymentRegistered(replace(deployment, revisions=revisions), services, gone))
+    _hand_down(d, gone)
+
+
+def _hand_down(d: Decision, gone: tuple[str, ...]) -> None:
+    """Each of these services to the deployment that has it at its highest revision, if there is one."""
+    for name in gone:
+        others = [row for _, row in d.tables.deployments.rows() if name in row.revisions]
+        if others:
+            heir = max(others, key=lambda row: row.revisions[name])
+            (manifest,) = (one for one in heir.services if one.name == name)
+            d.emit(DeploymentRegistered(heir, (RegisteredService(manifest, heir.id, heir.revisions[name]),)))
 
 
 def _served_by(d: Decision, deployment: Deployment) -> Iterator[str]:
