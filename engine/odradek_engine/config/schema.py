@@ -156,6 +156,7 @@ class Config(Section, frozen=True, kw_only=True):
     default_num_partitions: Annotated[int | None, Integer(1, MAX_PARTITIONS)] = None
     """None: 8 on Kafka, 4 embedded. Fixed once the cluster exists."""
     shutdown_timeout_ms: Annotated[int, Duration()] = MINUTE_MS
+    """A node that is told to stop and has not left by then ends as in a crash."""
     log_filter: Annotated[str, Text()] = "warn,odradek=info"
     log_format: Annotated[Literal["pretty", "compact", "json"], Choice(("pretty", "compact", "json"))] = "pretty"
     default_journal_retention_ms: Annotated[int, Duration()] = DAY_MS

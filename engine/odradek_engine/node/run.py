@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import gc
 import logging
+import os
 import signal
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -80,6 +82,18 @@ def _spare_the_collector() -> None:
     gc.set_threshold(100_000, 50, 100)
 
 
+def _end_anyway_after(seconds: float) -> None:
+    """A node that cannot leave in good order, because user code holds the loop, say, leaves as in a crash."""
+
+    def end() -> None:
+        _log.error("the node has not stopped within its shutdown-timeout of %g s: it ends as it is", seconds)
+        os._exit(1)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+
+
 async def _serve(config: Config, applications: Sequence[Application], isolated: Sequence[Path]) -> int:
     loop = asyncio.get_running_loop()
     stopped: asyncio.Future[Exception | None] = loop.create_future()
@@ -109,6 +123,7 @@ async def _serve(config: Config, applications: Sequence[Application], isolated: 
         closing.callback(watchdog.stop)
         _log.info("node %s is ready", config.node_name)
         error = await stopped
+        _end_anyway_after(config.shutdown_timeout_ms / 1000)
     if error is not None:
         raise error
     return 0

@@ -1,0 +1,49 @@
+"""A node that is told to stop, and code that does not let it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from live_node import live_node, wait_until
+
+pytestmark = pytest.mark.live
+
+APP = """
+import asyncio
+import time
+
+import odradek
+
+stuck = odradek.Service("Stuck")
+
+
+@stuck.handler()
+async def hold(ctx: odradek.Context) -> None:
+    try:
+        await asyncio.sleep(3600)
+    finally:
+        while True:
+            time.sleep(1)
+
+
+app = odradek.app([stuck])
+"""
+
+
+def test_code_that_holds_the_loop_does_not_keep_the_process(tmp_path: Path) -> None:
+    app = tmp_path / "stuck.py"
+    app.write_text(APP)
+    with live_node(tmp_path, [app], environment={"RESTATE_SHUTDOWN_TIMEOUT": "500ms"}) as node:
+        node.send("Stuck", "hold", None)
+        running = "SELECT id FROM sys_invocation WHERE status = 'running'"
+        wait_until(lambda: node.sql(running), "the handler runs")
+        assert node.stop() == 1
+        assert "has not stopped within its shutdown-timeout of 0.5 s" in node.said()
+
+
+def test_a_node_leaves_well_before_it_must(tmp_path: Path) -> None:
+    with live_node(tmp_path) as node:
+        assert node.stop() == 0
+        assert "shutdown-timeout" not in node.said()
