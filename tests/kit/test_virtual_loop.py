@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import logging
 import threading
 import time
 from collections.abc import AsyncIterator
@@ -250,6 +251,32 @@ def test_a_dying_process_may_not_refuse_to_die() -> None:
     loop.kill(process)
     loop.run_for(100)
     assert steps == ["closed"]
+
+
+def test_what_unwinds_in_a_dead_process_writes_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    loop = VirtualLoop()
+
+    async def guarded() -> None:
+        try:
+            await waits_while_it_ends()
+        except Exception:
+            logging.getLogger("dying").exception("failed")
+
+    async def waits_while_it_ends() -> None:
+        try:
+            await asyncio.sleep(10)
+        finally:
+            await asyncio.sleep(10)
+
+    process = Process("dying")
+    process.run(loop.create_task, guarded())
+    loop.run_for(1)
+    loop.kill(process)
+    loop.run_for(1)
+    gc.collect()
+    assert caplog.records == []
+    logging.getLogger("living").error("heard")
+    assert [record.message for record in caplog.records] == ["heard"]
 
 
 def test_generators_of_a_dead_process_are_closed_with_it() -> None:

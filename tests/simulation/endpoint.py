@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from odradek.driver.endpoint import InProcessEndpoint
 from odradek.endpoint import Application
 from odradek.protocol.attempt import Endpoint, EngineSide, HandlerEnvironment, HandlerSide
 from odradek.protocol.manifest import EndpointManifest
@@ -17,6 +18,7 @@ from odradek.protocol.messages import EngineMessage, Entry, HandlerMessage, Star
 from odradek_engine.invoker.attempts import LiveAttempt
 from simulation.handlers import application, manifest
 from simulation.history import Known
+from simulation.outside import LIFE_HEADER
 
 if TYPE_CHECKING:
     from simulation.world import World
@@ -37,11 +39,16 @@ class WatchedApplication(Application):
 
     def bind(self, environment: HandlerEnvironment) -> Endpoint:
         """See `Application`."""
-        return _WatchedEndpoint(application.bind(environment), self._world)
+        return _WatchedEndpoint(InProcessEndpoint(application.services, environment), self._world)
+
+
+def life_header(known: Known | None) -> Mapping[str, str]:
+    """Tells a handler which life its attempt is of."""
+    return {LIFE_HEADER: str(0 if known is None else known.life)}
 
 
 class _WatchedEndpoint:
-    def __init__(self, endpoint: Endpoint, world: World) -> None:
+    def __init__(self, endpoint: InProcessEndpoint, world: World) -> None:
         self._endpoint = endpoint
         self._world = world
 
@@ -50,11 +57,13 @@ class _WatchedEndpoint:
     ) -> HandlerSide:
         world = self._world
         assert isinstance(engine, LiveAttempt)
+        found = self._endpoint.find(service, handler)
+        assert found is not None
         known = world.handler_started(start, journal, engine.attempt)
         late = world.draw_lateness()
         return _WatchedSide(
             known,
-            self._endpoint.start(service, handler, start, journal, _Line(engine, late) if late else engine),
+            self._endpoint.open(found, start, journal, _Line(engine, late) if late else engine, life_header(known)),
             world,
         )
 

@@ -7,8 +7,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from typing import Final
 
 from odradek_engine.testing.process import current_process
+
+LIFE_HEADER: Final = "x-simulated-life"
+"""Tells handlers which life of their invocation theirs is: one that was forgotten may begin anew."""
 
 
 class Died(Exception):
@@ -34,8 +38,6 @@ class Outside:
         self.faults = True
         """Handlers stumble, hang and change for as long as that."""
         self.complain: Callable[[str], None] = lambda _text: None
-        self.life_of: Callable[[str], int] = lambda _invocation: 0
-        """Which life of an invocation this is: one that was forgotten may begin anew."""
         self.begun_by: Callable[[int], str | None] = lambda _number: None
         """The invocation of a client's request."""
 
@@ -70,9 +72,8 @@ outside = Outside()
 """That of the present run."""
 
 
-def begin_outside(complain: Callable[[str], None], life_of: Callable[[str], int]) -> Outside:
+def begin_outside(complain: Callable[[str], None]) -> Outside:
     """A fresh one for the next run."""
     outside.__init__()  # type: ignore[misc]
     outside.complain = complain
-    outside.life_of = life_of
     return outside

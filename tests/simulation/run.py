@@ -130,7 +130,8 @@ def _heal(world: World) -> bool:
             return False
         serving = [machine for machine in world.machines if machine.serving_now]
         rows = operator.look(serving[0]) if serving else []
-        if serving and serving[0].serving_now and not rows and not world.clients.waiting:
+        waited_for = rows or world.clients.waiting or world.subscriptions.behind
+        if serving and serving[0].serving_now and not waited_for:
             over = over or world.time()
             if world.time() >= over + UPKEEP_SECONDS:
                 return True

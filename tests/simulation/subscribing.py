@@ -34,6 +34,11 @@ class Subscribing:
         if self._wanted:
             world.cluster.create(user_topic(TOPIC, PARTITIONS, {}))
 
+    @property
+    def behind(self) -> bool:
+        """Whether there are records that no journal has."""
+        return self._world.met["event SourceTaken"] < self.records
+
     def open(self, node: Node) -> None:
         """A node serves: it reads, and its operator has made the subscription. In the node's process."""
         if not self._wanted:

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from odradek.protocol.ids import parse_invocation_id
 from odradek.protocol.manifest import EndpointManifest
 from odradek.protocol.messages import EngineMessage, Entry, Start
 from odradek_engine.config import Config
@@ -58,7 +57,7 @@ class World:
         self.retained_bytes = setting.retained_bytes
         self.nodes = setting.nodes
         self.history = History(setting.partitions, self._event)
-        self.outside = begin_outside(lambda text: self.violated("I3 steps", text), self._life_of)
+        self.outside = begin_outside(lambda text: self.violated("I3 steps", text))
         self.checkers = all_checkers(self)
         self._handles: dict[type, list[Callable[[Any, Moment], None]]] = {}
         for checker in self.checkers:
@@ -97,10 +96,6 @@ class World:
         self.violations.append(f"{what}: {text}")
         if not self.ended.done():
             self.ended.set_result(None)
-
-    def _life_of(self, invocation: str) -> int:
-        known = self.history.invocations.get(parse_invocation_id(invocation))
-        return 0 if known is None else known.life
 
     def _event(self, event: Any, moment: Moment) -> None:
         self.met[f"event {type(event).__name__}"] += 1

@@ -6,7 +6,9 @@ A callback, timer or task belongs to the process whose context it was made in; t
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
+import logging
 from collections.abc import Callable
 from typing import Any, Final, ParamSpec, TypeVar
 
@@ -14,14 +16,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _current: Final[contextvars.ContextVar[Process | None]] = contextvars.ContextVar("odradek_process", default=None)
-_AWAITS_MAX: Final = 100
-"""So often a dead task is stopped where it awaits something while it ends."""
 _TASKS: Final = 64
 """From so many tasks on, finished ones are forgotten now and then."""
-
-
-class _Killed(BaseException):
-    """The process is dead."""
 
 
 class Process:
@@ -71,19 +67,15 @@ def process_of(context: contextvars.Context) -> Process | None:
 
 
 def _close(task: asyncio.Task[Any], context: contextvars.Context) -> None:
+    """What is left of it unwinds, and may raise and write logs on the way: a killed process says nothing of that."""
     _silence(task)
-    context.run(_end, task.get_coro())
-
-
-def _end(coroutine: Any) -> None:
-    """Raises at every await until it is over. One that is closed instead and awaits in a `finally` would say that it
-    "ignored GeneratorExit", to whoever takes exceptions there."""
-    for _ in range(_AWAITS_MAX):
-        try:
-            coroutine.throw(_Killed)
-        except BaseException:
-            return
-    coroutine.close()
+    disabled = logging.root.manager.disable
+    logging.disable()
+    try:
+        with contextlib.suppress(Exception):
+            context.run(task.get_coro().close)
+    finally:
+        logging.disable(disabled)
 
 
 def _silence(task: asyncio.Task[Any]) -> None:

@@ -14,6 +14,7 @@ from odradek.remote.door import Door
 from odradek_engine.testing.host import VirtualEnvironment
 from odradek_engine.testing.process import Process
 from simulation.clock import MachineClock
+from simulation.endpoint import life_header
 from simulation.handlers import application
 from simulation.history import Known
 from simulation.remote.network import ATTEMPT_HEADER
@@ -99,7 +100,7 @@ class _WatchedEndpoint(InProcessEndpoint):
     ) -> Attempt:
         """See the SDK."""
         known = self._world.handler_started(start, journal, int(headers[ATTEMPT_HEADER]))
-        attempt = super().open(handler, start, journal, engine, headers)
+        attempt = super().open(handler, start, journal, engine, life_header(known))
         return _WatchedAttempt(attempt, known, self._world)  # type: ignore[return-value]
 
 
