@@ -20,7 +20,14 @@ from odradek_engine.invoker.remote.signing import RequestSigner
 
 pytestmark = [pytest.mark.sdks, pytest.mark.live]
 
-SDKS = [Variant("python", "duplex", 6), Variant("typescript", "duplex", 7)]
+SDKS = [
+    Variant("python", "duplex", 6),
+    Variant("typescript", "duplex", 7),
+    Variant("go", "duplex", 7),
+    Variant("rust", "duplex", 7),
+    Variant("java", "duplex", 6),
+    Variant("kotlin", "duplex", 6),
+]
 CHANGED = 'await ctx.run_typed("another step", lambda: identifier)'
 JOURNEYS = 200
 LEGS = 6

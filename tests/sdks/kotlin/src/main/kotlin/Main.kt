@@ -2,6 +2,7 @@
 
 package sdks
 
+import dev.restate.sdk.auth.signing.RestateRequestIdentityVerifier
 import dev.restate.sdk.endpoint.definition.ServiceDefinition
 import dev.restate.sdk.endpoint.definition.ServiceType
 import dev.restate.sdk.http.vertx.HttpEndpointRequestHandler
@@ -13,7 +14,9 @@ import kotlin.system.exitProcess
 
 /** The application of these tests, with the official Kotlin SDK. Effects go to the file that EFFECTS names. */
 fun main() {
+    val keys = System.getenv("IDENTITY_KEY").split(" ").filter { it.isNotEmpty() }
     val application = endpoint {
+        if (keys.isNotEmpty()) requestIdentityVerifier = RestateRequestIdentityVerifier.fromKeys(*keys.toTypedArray())
         bind(ServiceDefinition.of("Greeter", ServiceType.SERVICE, greeter))
         bind(ServiceDefinition.of("Counter", ServiceType.VIRTUAL_OBJECT, counter))
         bind(ServiceDefinition.of("Notes", ServiceType.VIRTUAL_OBJECT, notes))
