@@ -130,7 +130,7 @@ class ConnectionPool:
             self._connections.append(connection)
             self._serve_waiting(connection)
         else:
-            self._give_up("it closed the connection at once")
+            self._give_up("it closed the connection at once (is it of another HTTP version? See --use-http1.1)")
 
     async def _connect(self) -> Connection | None:
         address, kind = self._address, self._kind
