@@ -11,7 +11,7 @@ from odradek_engine.ingress.requests import Head, invoke
 from odradek_engine.ingress.routes import HandlerRoute
 from odradek_engine.model import commands as c
 from odradek_engine.model.registry import ServiceSettings
-from odradek_engine.model.rows import StateEdit
+from odradek_engine.model.rows import KafkaCluster, StateEdit
 from odradek_engine.model.target import Target, TargetKind
 from odradek_engine.partition.decide.edit_state import state_version
 from simulation.plan import Request
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from simulation.machine import Machine
 
 INVOKING: Final = ("call", "send", "again")
-OF_THE_REGISTRY: Final = ("configure", "register", "move", "drain")
+OF_THE_REGISTRY: Final = ("configure", "register", "move", "drain", "add cluster", "drop cluster")
 OF_NO_INVOCATION: Final = ("state", "edit", *OF_THE_REGISTRY)
 NO_STATE: Final = state_version({})
 _SIMPLE: Final[dict[str, type[Any]]] = {
@@ -55,6 +55,11 @@ def command_of(request: Request, invocation: bytes, machine: Machine) -> c.AnyCo
             return c.RegisterDeployment(deployment_of(body, machine.clock.now_ms()), overwrite=body["overwrite"])
         case "move":
             return c.UpdateDeployment(deployment_of(body, machine.clock.now_ms()), overwrite=body["overwrite"])
+        case "add cluster":
+            properties = {"bootstrap.servers": "nowhere:9092"}
+            return c.CreateKafkaCluster(KafkaCluster(body["name"], properties, machine.clock.now_ms()))
+        case "drop cluster":
+            return c.DeleteKafkaCluster(body["name"], body["force"])
         case "drain":
             return c.RemoveDeployment(body["id"])
     command: c.AnyCommand = _SIMPLE[request.kind](invocation)

@@ -11,6 +11,7 @@ from typing import Final
 
 from odradek_engine.log.simulated_cluster import Faults
 from simulation.crash_points import POINTS
+from simulation.drawing_motifs import draw_motifs
 from simulation.drawing_operators import draw_configuration, draw_deployments, draw_edit, draw_restart, draw_where
 from simulation.drawing_programs import Programs
 from simulation.faults import CALM, PASSES_MAX
@@ -21,6 +22,7 @@ REQUESTS: Final = (8, 40)
 FAULTS: Final = (0, 9)
 HITS_MAX: Final = 40
 FLOWS: Final = ("f", "g")
+CLUSTERS: Final = ("near", "far")
 _ABOUT_ALL: Final = ("attach", "output", "cancel", "kill", "again")
 _ABOUT_SOME: Final = ("pause", "resume", "purge", "purge journal", "signal", "restart", "restart")
 _CONTROLS: Final = (*_ABOUT_ALL, *_ABOUT_SOME)
@@ -83,7 +85,8 @@ def _draw_requests(chance: random.Random, setting: Setting) -> tuple[Request, ..
         kind = chance.choice(kinds) if requests else "program"
         request = Request(number, at, "", node, patience=patience, tries=tries)
         requests.append(_DRAW[kind](chance, programs, requests, request))
-    requests += draw_deployments(chance, setting, count + 1)
+    requests += draw_deployments(chance, setting, len(requests) + 1)
+    requests += draw_motifs(chance, setting, len(requests) + 1)
     return tuple(sorted(requests, key=lambda request: request.at))
 
 
@@ -167,6 +170,9 @@ def _edit(chance: random.Random, programs: Programs, before: list[Request], requ
 
 
 def _configure(chance: random.Random, programs: Programs, before: list[Request], request: Request) -> Request:
+    if chance.random() < 0.2:
+        kind = chance.choice(("add cluster", "drop cluster"))
+        return _with(request, kind=kind, body={"name": chance.choice(CLUSTERS), "force": chance.random() < 0.5})
     service, settings = draw_configuration(chance)
     return _with(request, kind="configure", service=service, body=settings)
 
