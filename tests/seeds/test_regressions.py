@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import msgspec
 import pytest
 
 from simulation.mutants import found_before
 from simulation.mutants.plant import Mutant, Plant
-from simulation.plan import Plan
 from simulation.run import run
-
-PLANS = Path(__file__).parent / "plans"
-
-
-def plan_of(bug: Mutant) -> Plan:
-    return msgspec.json.decode((PLANS / f"{bug.__name__}.json").read_bytes(), type=Plan)
 
 
 @pytest.mark.parametrize("bug", found_before.MUTANTS, ids=lambda bug: bug.__name__)
 def test_a_bug_that_was_found_stays_away(bug: Mutant) -> None:
-    plan = plan_of(bug)
+    plan = found_before.plan_of(bug)
     assert run(plan).violations == []
     plant = Plant()
     bug(plant)
@@ -32,4 +22,4 @@ def test_a_bug_that_was_found_stays_away(bug: Mutant) -> None:
 
 
 def test_every_plan_is_of_a_bug() -> None:
-    assert {path.stem for path in PLANS.glob("*.json")} == {bug.__name__ for bug in found_before.MUTANTS}
+    assert {path.stem for path in found_before.PLANS.glob("*.json")} == {bug.__name__ for bug in found_before.MUTANTS}

@@ -6,6 +6,7 @@ import argparse
 import logging
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -60,15 +61,19 @@ class _Sum:
         self.virtual += report.virtual_seconds
         self.met.update(report.met)
 
-    def show(self) -> None:
-        faults = {name[6:]: count for name, count in sorted(self.met.items()) if name.startswith("fault ")}
-        faults |= {name: self.met[name] for name in ("node deaths", "crashes at points")}
-        print(
-            f"{self.seeds} seeds, {self.failed} failed; {self.events} events, {self.records} journal records; "
-            f"{self.cpu / self.seeds:.3f} CPU seconds a seed, {self.virtual / self.cpu:.0f} times real time\n"
-            f"faults: {', '.join(f'{count} {name}' for name, count in faults.items())}",
-            flush=True,
+    def progress(self) -> str:
+        """In a line."""
+        return (
+            f"{self.seeds} seeds, {self.failed} failed; {self.events:,} events, {self.records:,} journal records; "
+            f"{self.cpu / self.seeds:.3f} CPU seconds a seed, {self.virtual / self.cpu:.0f} times real time"
         )
+
+    def faults(self) -> Iterator[str]:
+        """A line for each kind of fault."""
+        counts = {name[6:]: count for name, count in self.met.items() if name.startswith("fault ")}
+        deaths = {name: self.met[name] for name in ("node deaths", "crashes at points")}
+        for name, count in (*sorted(counts.items()), *deaths.items()):
+            yield f"  {name:36} {count:10,}"
 
 
 def _run_seeds(first: int, count: int, with_coverage: bool) -> int:
@@ -80,8 +85,10 @@ def _run_seeds(first: int, count: int, with_coverage: bool) -> int:
         if report.violations:
             print(f"seed {seed} failed: {report.violations[0][:400]}\n    make simulate SEED={seed}", flush=True)
         if total.seeds % 500 == 0 and total.seeds < count:
-            total.show()
-    total.show()
+            print(total.progress(), flush=True)
+    print(total.progress())
+    for line in ("faults", *total.faults()):
+        print(line)
     if remove is not None:
         remove()
         for line in coverage.report(total.met):

@@ -13,6 +13,8 @@ from odradek_engine.partition.decide.decision import Decision
 from odradek_engine.partition.machine import Machine
 from simulation.crash_points import POINTS
 
+LEAST: Final = 40
+"""So many of what is reached least are shown."""
 STATES: Final = ("unknown", "scheduled", "inboxed", "invoked", "backing off", "suspended", "paused", "completed")
 _COMMANDS: Final = (
     c.Invoke,
@@ -103,6 +105,6 @@ def report(met: Counter[str]) -> Iterator[str]:
     """What was reached least, for people."""
     counts = sorted((met[name], name) for name in wanted())
     missing = [name for count, name in counts if not count]
-    yield f"{len(counts) - len(missing)} of {len(counts)} reached"
-    for count, name in counts[:40]:
-        yield f"{count:8} {name}"
+    yield f"{len(counts) - len(missing)} of {len(counts)} reached, the least often"
+    for count, name in counts[:LEAST]:
+        yield f"  {name:36} {count:10,}"

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from odradek_engine.invoker.attempts import Attempts
+from odradek_engine.invoker.remote.attempt import RemoteAttempt
 from odradek_engine.node.partitions import Partitions
 from odradek_engine.replica.announcement import Announcement
 from odradek_engine.replica.flusher import Flusher
@@ -50,6 +51,9 @@ _METHODS: Final[tuple[tuple[type, str, str], ...]] = (
     (Attempts, "received", "a handler's words are taken"),
     (Attempts, "queue", "an attempt is queued"),
     (Attempts, "abort_all", "attempts are aborted"),
+    (RemoteAttempt, "begin", "a request is asked for"),
+    (RemoteAttempt, "_happen", "a request's answer goes on"),
+    (RemoteAttempt, "_fail", "a remote attempt fails"),
 )
 _OF_PORTS: Final = (
     "before a record is sent",
@@ -80,10 +84,10 @@ def begin(reach: Callable[[str], None]) -> None:
 
 def _surrounded(method: Callable[..., Any], before: str, after: str) -> Callable[..., Any]:
     @functools.wraps(method)
-    def surrounded(*args: Any) -> Any:
+    def surrounded(*args: Any, **named: Any) -> Any:
         for reach in _reach:
             reach(before)
-        result = method(*args)
+        result = method(*args, **named)
         for reach in _reach:
             reach(after)
         return result

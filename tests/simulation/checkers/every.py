@@ -11,6 +11,7 @@ from simulation.checkers.messages import Messages
 from simulation.checkers.nothing_left import NothingLeft
 from simulation.checkers.one_outcome import OneOutcome
 from simulation.checkers.one_writer import OneWriter
+from simulation.checkers.placement import Placement
 from simulation.checkers.port import Checker, Watched
 from simulation.checkers.promises import Promises
 from simulation.checkers.reads import Reads
@@ -21,7 +22,7 @@ from simulation.checkers.state_edits import StateEdits
 from simulation.checkers.tables import TablesFollowJournals
 from simulation.checkers.timers import Timers
 
-_KINDS: tuple[type[Checker], ...] = (
+KINDS: tuple[type[Checker], ...] = (
     OneOutcome,
     OneWriter,
     JournalEntries,
@@ -37,6 +38,7 @@ _KINDS: tuple[type[Checker], ...] = (
     Denials,
     Signals,
     StateEdits,
+    Placement,
     Linearizability,
     NothingLeft,
 )
@@ -44,4 +46,4 @@ _KINDS: tuple[type[Checker], ...] = (
 
 def all_checkers(run: Watched) -> list[Checker]:
     """One of each, for a run."""
-    return [kind(run) for kind in _KINDS]
+    return [kind(run) for kind in KINDS]

@@ -1,8 +1,11 @@
-"""Bugs that the simulation has found in the engine, planted again."""
+"""Bugs that the simulation has found in the engine, planted again. Each has a plan, cut down to what it takes."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Final
+
+import msgspec
 
 from odradek_engine.model.rows import Invocation
 from odradek_engine.node.upkeep import Upkeep
@@ -12,6 +15,14 @@ from odradek_engine.partition.machine import Machine
 from odradek_engine.replica.processor import Processor
 from odradek_engine.store.port import StoreError
 from simulation.mutants.plant import Mutant, Plant
+from simulation.plan import Plan
+
+PLANS: Final = Path(__file__).resolve().parents[2] / "seeds" / "plans"
+
+
+def plan_of(bug: Mutant) -> Plan:
+    """The plan that finds a bug."""
+    return msgspec.json.decode((PLANS / f"{bug.__name__}.json").read_bytes(), type=Plan)
 
 
 def a_bad_disk_is_the_command_s_fault(plant: Plant) -> None:
