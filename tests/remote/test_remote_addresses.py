@@ -58,7 +58,7 @@ class TestConnecting:
 
     def test_nobody_answers(self) -> None:
         async def test() -> None:
-            server = await asyncio.start_server(lambda *_: asyncio.sleep(60), "127.0.0.1", 0)
+            server = await asyncio.get_running_loop().create_server(asyncio.Protocol, "127.0.0.1", 0)
             port = server.sockets[0].getsockname()[1]
             pool = pool_at(f"https://127.0.0.1:{port}", timing=QUICK)
             engine, _ = Caller(pool).begin()
