@@ -24,7 +24,6 @@ from odradek_engine.model.rows import Subscription
 RECORDS_PER_PASS: Final = 64
 """So many records are sent before other work of the loop has its turn."""
 OVERLOAD_PAUSE_SECONDS: Final = 0.01
-DEFAULT_LIMITS: Final = WindowLimits()
 
 _GAP: Final = 409
 _TRY_AGAIN: Final = frozenset((_GAP, 429, 503))
@@ -41,7 +40,6 @@ class Intake:
         partition: int,
         start: int,
         health: Health,
-        limits: WindowLimits = DEFAULT_LIMITS,
     ) -> None:
         self.partition = partition
         self._name = f"partition {partition}"
@@ -50,7 +48,7 @@ class Intake:
         self._subscription = subscription
         self._health = health
         self._commands = RecordCommands(subscription, partition, self._gateway.partitions)
-        self._window = Window(start, self, limits)
+        self._window = Window(start, self, WindowLimits())
         self._refusals: dict[int, Refusal] = {}
         self._backoff = Backoff()
         self._loop = asyncio.get_running_loop()

@@ -115,7 +115,7 @@ class Pending:
 class Table(Generic[R]):
     """One table of one partition. `keep`: how many clean rows stay in memory, least recently written go first."""
 
-    __slots__ = ("_clean", "_decode", "_hot", "_keep", "_keeps", "_prefix", "_store", "_writes", "name")
+    __slots__ = ("_clean", "_decode", "_hot", "_keep", "_prefix", "_store", "_writes", "name")
 
     def __init__(
         self,
@@ -126,7 +126,6 @@ class Table(Generic[R]):
         writes: Writes,
         *,
         keep: int = 0,
-        keeps: Callable[[R], bool] | None = None,
     ) -> None:
         self.name = name
         self._prefix = prefix
@@ -135,7 +134,6 @@ class Table(Generic[R]):
         self._hot: dict[bytes, Cell[R]] = {}
         self._clean: OrderedDict[bytes, None] = OrderedDict()
         self._keep = keep
-        self._keeps = keeps
         self._writes = writes
 
     def get(self, key: bytes) -> R | None:
@@ -171,8 +169,7 @@ class Table(Generic[R]):
         hot = self._hot
         if hot.get(key) is not cell:
             return
-        row = cell[0]
-        if row is None or not self._keep or (self._keeps is not None and not self._keeps(row)):
+        if cell[0] is None or not self._keep:
             del hot[key]
             return
         clean = self._clean

@@ -53,9 +53,9 @@ class Wanted(msgspec.Struct, frozen=True):
 
     values: dict[str, frozenset[str]]
 
-    def ids(self, column: str = "id") -> Collection[bytes] | None:
+    def ids(self) -> Collection[bytes] | None:
         """Raw invocation ids; None for all. A text that is no id matches nothing."""
-        texts = self.values.get(column)
+        texts = self.values.get("id")
         if texts is None:
             return None
         found = []

@@ -254,11 +254,6 @@ class VirtualLoop(NoNetworkLoop):
                 return True
         return False
 
-    @property
-    def threads_working(self) -> int:
-        """How many pieces of work are in threads."""
-        return len(self._working)
-
     # --- running ---
 
     def run_forever(self) -> None:

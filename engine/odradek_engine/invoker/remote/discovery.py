@@ -8,7 +8,7 @@ META0014 it speaks HTTP/1.1 only, META0015 it wants what its transport cannot do
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
@@ -130,12 +130,7 @@ class _Answer:
             self.done.set_result(None)
 
 
-async def discover(
-    requests: Requests,
-    address: Place,
-    headers: Mapping[str, str],
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-) -> Discovered:
+async def discover(requests: Requests, address: Place, headers: Mapping[str, str]) -> Discovered:
     """The deployment's answer; what may pass is tried again a few times. Raises `DiscoveryFailed`."""
     for tries_left in range(TRIES_MAX - 1, -1, -1):
         try:
@@ -143,7 +138,7 @@ async def discover(
         except DiscoveryFailed as error:
             if not error.passing or not tries_left:
                 raise
-        await sleep(TRY_AGAIN_SECONDS)
+        await asyncio.sleep(TRY_AGAIN_SECONDS)
     raise AssertionError("the last try returns or raises")
 
 

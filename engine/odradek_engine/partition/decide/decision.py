@@ -26,7 +26,6 @@ class Limits(msgspec.Struct, frozen=True):
     """Bounds of the machine. Sizes in bytes."""
 
     eager_state_bytes: int = 32 * 1024 * 1024
-    payload_bytes: int = 32 * 1024 * 1024
     retained_bytes: int = 256 * 1024 * 1024
     cleanup_batch: int = 100
 
