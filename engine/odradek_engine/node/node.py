@@ -230,6 +230,7 @@ class Node:
         self._schema = build_schema(
             (row for _, row in tables.services.rows()), (row for _, row in tables.deployments.rows()), self.config
         )
+        self.deployments.keep_only(self._schema.deployments)
         self._clusters = self._configured_clusters | {row.name: row for _, row in tables.clusters.rows()}
         self._subscriptions = {row.id: row for _, row in tables.subscriptions.rows()}
         if self.readers is not None:

@@ -7,7 +7,7 @@ themselves, and new ones are made.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from odradek.protocol.codec import CODECS
@@ -57,7 +57,7 @@ class RemoteDeployments:
         self._signer = signer
         self._known: dict[str, _Known] = {}
         self._left: list[Pool] = []
-        """Connections to addresses that have changed; nothing new goes there."""
+        """Connections to addresses that have changed or are gone; nothing new goes there."""
 
     def host(self, deployment: Deployment, version: int) -> HandlerHost | None:
         """Who runs handlers of a deployment; None where the version is not spoken by both sides."""
@@ -76,11 +76,20 @@ class RemoteDeployments:
             known = _Known(deployment, before.pool)
         else:
             if before is not None:
-                self._left = [pool for pool in self._left if not pool.idle]
-                self._left.append(before.pool)
+                self._leave(before.pool)
             known = _Known(deployment, self._pool(deployment))
         self._known[deployment.id] = known
         return known
+
+    def _leave(self, pool: Pool) -> None:
+        """Its connections end when they are idle."""
+        self._left = [each for each in self._left if not each.idle]
+        self._left.append(pool)
+
+    def keep_only(self, registered: Collection[str]) -> None:
+        """Lets go of deployments that are not registered any more; what runs there may end."""
+        for gone in sorted(self._known.keys() - set(registered)):
+            self._leave(self._known.pop(gone).pool)
 
     def _pool(self, deployment: Deployment) -> Pool:
         if not is_arn(deployment.uri):
