@@ -74,6 +74,11 @@ class Subscriptions:
         """Counters and troubles of all subscriptions."""
         return [running.health.report() for running in self._running.values()]
 
+    def status(self, subscription: str) -> str | None:
+        """`running`, or what troubles a subscription; None for an unknown one."""
+        running = self._running.get(subscription)
+        return None if running is None else running.health.report().status
+
     async def lag(self, subscription: str) -> Mapping[int, tuple[int, int]] | None:
         """By source partition: the next offset to take, and the end offset. None while unknown."""
         running = self._running.get(subscription)

@@ -81,6 +81,10 @@ class Gateway(Protocol):
     async def lag(self, subscription: str) -> Mapping[int, tuple[int, int]] | None:
         """For each source partition: next offset to take, and the end offset. None while unknown."""
 
+    def reading_status(self, subscription: str) -> str | None:
+        """Whether a subscription is read, in one line for people: `running`, or what troubles it. None while nobody
+        reads for it here."""
+
     async def query(self, sql: str) -> Sequence[Mapping[str, object]]:
         """Runs SQL over the durable tables; rows ready for JSON (null columns left out). Raises `QueryError`."""
 

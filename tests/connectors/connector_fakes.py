@@ -145,6 +145,9 @@ class FakeGateway:
         partitions[command.partition] = max(command.offset, partitions.get(command.partition, 0))
         return Done()
 
+    def reading_status(self, subscription: str) -> str | None:
+        raise NotImplementedError
+
     async def object_state(self, service: str, key: str) -> Mapping[bytes, bytes]:
         raise NotImplementedError
 

@@ -62,6 +62,7 @@ class Bench:
 
     def status(self) -> str:
         (report,) = self.subscriptions.reports()
+        assert report.status == self.subscriptions.status(report.subscription)
         return report.status
 
 

@@ -149,6 +149,7 @@ class FakeGateway:
         self.kafka_clusters: Mapping[str, KafkaCluster] = {}
         self.subscriptions: Mapping[str, Subscription] = {}
         self.states: dict[tuple[str, str], dict[bytes, bytes]] = {}
+        self.statuses: dict[str, str] = {}
         self.lags: dict[str, dict[int, tuple[int, int]]] = {}
         self.commands: list[AnyCommand] = []
         self.replies: list[Reply] = []
@@ -185,6 +186,9 @@ class FakeGateway:
 
     async def lag(self, subscription: str) -> Mapping[int, tuple[int, int]] | None:
         return self.lags.get(subscription)
+
+    def reading_status(self, subscription: str) -> str | None:
+        return self.statuses.get(subscription)
 
     async def query(self, sql: str) -> Sequence[Mapping[str, object]]:
         if isinstance(self.rows, QueryError):

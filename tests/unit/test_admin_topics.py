@@ -176,6 +176,7 @@ def test_a_subscription_of_the_nodes_own_log(
             "source": "kafka://local/t",
             "sink": SINK,
             "options": options or {},
+            "status": None,
             "lag": None,
             "partitions": None,
         }
@@ -254,6 +255,7 @@ def subscribed() -> FakeGateway:
     )
     gateway.subscriptions = {row.id: row for row in rows}
     gateway.kafka_clusters = foreign().kafka_clusters
+    gateway.statuses["sub_1000000000000000000000b"] = "source: the Kafka cluster 'shop' does not answer"
     gateway.lags["sub_1000000000000000000000a"] = {1: (10, 10), 0: (4, 9)}
     return gateway
 
@@ -267,6 +269,7 @@ def test_reading_subscriptions() -> None:
         {"partition": 1, "position": 10, "end": 10, "lag": 0},
     ]
     assert (second["id"], second["lag"], second["partitions"]) == ("sub_1000000000000000000000b", None, None)
+    assert second["status"] == "source: the Kafka cluster 'shop' does not answer"
     one, _ = ask_admin("GET", "/subscriptions/sub_1000000000000000000000a", gateway=subscribed())
     assert one.json() == first
     for query in ("source=kafka://shop/orders", "sink=service://Svc/raw"):

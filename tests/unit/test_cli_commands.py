@@ -66,6 +66,7 @@ def test_subscriptions(admin: FakeAdmin) -> None:
         "sink": "service://S/h",
         "options": {"a": "b"},
         "lag": 7,
+        "status": "source: no broker answers",
     }
     admin.answers |= {
         "GET /subscriptions": {"subscriptions": [subscription]},
@@ -74,11 +75,12 @@ def test_subscriptions(admin: FakeAdmin) -> None:
         "POST /subscriptions": (201, subscription),
         "DELETE /subscriptions/sub_1": (202, None),
     }
-    assert succeed(admin, "subscriptions", "list").splitlines()[1].split() == [
+    assert succeed(admin, "subscriptions", "list").splitlines()[1].split(maxsplit=4) == [
         "sub_1",
         "kafka://local/t",
         "service://S/h",
         "7",
+        "source: no broker answers",
     ]
     assert succeed(admin, "subscriptions", "list", "--sink", "service://S/h") == "no subscriptions\n"
     arguments = ("kafka://local/t", "service://S/h", "--option", "auto.offset.reset=earliest")

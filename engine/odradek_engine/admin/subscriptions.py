@@ -99,7 +99,8 @@ class Subscriptions:
         return subscription
 
     async def _shown(self, subscription: Subscription) -> dict[str, Any]:
-        """Restate's fields; beside them how many records wait, in all and by partition (null while unknown)."""
+        """Restate's fields; beside them whether it is read, and how many records wait, in all and by partition (null
+        while unknown)."""
         positions = await self._gateway.lag(subscription.id)
         partitions = None
         if positions is not None:
@@ -112,6 +113,7 @@ class Subscriptions:
             "source": subscription.source,
             "sink": subscription.sink,
             "options": subscription.options,
+            "status": self._gateway.reading_status(subscription.id),
             "lag": None if partitions is None else sum(each["lag"] for each in partitions),
             "partitions": partitions,
         }

@@ -26,7 +26,7 @@ def subscriptions() -> None:
 @as_json
 @click.pass_context
 def list_subscriptions(context: click.Context, source: str | None, sink: str | None, json_wanted: bool) -> None:
-    """List subscriptions, with how many records each has still to take.
+    """List subscriptions, with how many records each has still to take, and what troubles it.
 
     \b
     odradek subscriptions list
@@ -38,7 +38,7 @@ def list_subscriptions(context: click.Context, source: str | None, sink: str | N
     if json_wanted:
         print_json(answer)
     else:
-        print_table(("id", "source", "sink", "lag"), answer["subscriptions"], empty="no subscriptions")
+        print_table(("id", "source", "sink", "lag", "status"), answer["subscriptions"], empty="no subscriptions")
 
 
 @subscriptions.command("create")
@@ -67,7 +67,7 @@ def create_subscription(context: click.Context, source: str, sink: str, options:
 @as_json
 @click.pass_context
 def describe_subscription(context: click.Context, subscription: str, json_wanted: bool) -> None:
-    """Show SUBSCRIPTION, by its id.
+    """Show SUBSCRIPTION, by its id, and what troubles it.
 
     \b
     odradek subscriptions describe sub_15VqmTOnXH3Vv2pl5HOG7Ua
@@ -77,7 +77,7 @@ def describe_subscription(context: click.Context, subscription: str, json_wanted
     if json_wanted:
         print_json(answer)
         return
-    print_fields({name: answer.get(name) for name in ("id", "source", "sink", "lag")})
+    print_fields({name: answer.get(name) for name in ("id", "source", "sink", "lag", "status")})
     print_fields({f"option {name}": value for name, value in sorted(answer.get("options", {}).items())})
 
 

@@ -60,6 +60,9 @@ class SubscriptionReaders(Protocol):
     async def lag(self, subscription: str) -> Mapping[int, tuple[int, int]] | None:
         """For each source partition: next offset to take, and the end offset."""
 
+    def status(self, subscription: str) -> str | None:
+        """Whether it is read, in one line for people."""
+
 
 class Node:
     """Implements `Gateway`. Start it, and stop it, once."""
@@ -312,6 +315,10 @@ class Node:
     async def lag(self, subscription: str) -> Mapping[int, tuple[int, int]] | None:
         """For each source partition: next offset to take, and the end offset. None while unknown."""
         return None if self.readers is None else await self.readers.lag(subscription)
+
+    def reading_status(self, subscription: str) -> str | None:
+        """Whether a subscription is read, in one line for people."""
+        return None if self.readers is None else self.readers.status(subscription)
 
     async def query(self, sql: str) -> Sequence[Mapping[str, object]]:
         """Runs SQL over the durable tables; raises `QueryError`."""
