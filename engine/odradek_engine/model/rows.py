@@ -118,6 +118,8 @@ class Status(Row, frozen=True, array_like=True):
     protocol_version: int = 0
     pinned: bool = False
     """Later attempts run there too: the deployment has made journal entries."""
+    started_at: int | None = None
+    """When the current attempt was started, or the one before while it waits for its time."""
 
 
 class Result(Row, frozen=True, array_like=True):

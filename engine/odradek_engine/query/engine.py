@@ -16,9 +16,10 @@ import msgspec
 
 from odradek_engine.gateway import QueryError
 from odradek_engine.query.complexity import OPERATORS_MAX, operators_in
-from odradek_engine.query.invocation_tables import INVOCATION, INVOCATION_STATUS
+from odradek_engine.query.flow_tables import FLOW_TABLES
+from odradek_engine.query.invocation_tables import INVOCATION, INVOCATION_STATE, INVOCATION_STATUS
 from odradek_engine.query.journal_tables import JOURNAL, JOURNAL_EVENTS
-from odradek_engine.query.object_tables import INBOX, KEYED_SERVICE_STATUS, PROMISE, STATE
+from odradek_engine.query.object_tables import INBOX, KEYED_SERVICE_STATUS, LOCKS, PROMISE, STATE
 from odradek_engine.query.registry_tables import DEPLOYMENT, SERVICE
 from odradek_engine.query.source import RowSource
 
@@ -30,14 +31,17 @@ T = TypeVar("T")
 TABLES: Final = (
     INVOCATION,
     INVOCATION_STATUS,
+    INVOCATION_STATE,
     JOURNAL,
     JOURNAL_EVENTS,
     STATE,
     PROMISE,
     INBOX,
     KEYED_SERVICE_STATUS,
+    LOCKS,
     SERVICE,
     DEPLOYMENT,
+    *FLOW_TABLES,
 )
 _TEXT_MAX: Final = 100_000
 _NO_TABLE: Final = "not found"
@@ -150,6 +154,7 @@ def _session(reading: Any, limits: QueryLimits) -> Any:
     from datafusion.catalog import Catalog
 
     from odradek_engine.query.arrow import Tables
+    from odradek_engine.query.json_functions import register_json_functions
 
     config = (
         SessionConfig()
@@ -160,6 +165,7 @@ def _session(reading: Any, limits: QueryLimits) -> Any:
     )
     runtime = RuntimeEnvBuilder().with_disk_manager_disabled().with_greedy_memory_pool(limits.memory_bytes)
     context = SessionContext(config, runtime)
+    register_json_functions(context)
     catalog = Catalog.memory_catalog(context)
     catalog.register_schema("public", Tables(TABLES, reading))
     context.register_catalog_provider("restate", catalog)

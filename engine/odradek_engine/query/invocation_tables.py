@@ -1,4 +1,5 @@
-"""Tables of invocations: `sys_invocation` (how one stands), `sys_invocation_status` (as it is stored)."""
+"""Tables of invocations: `sys_invocation` (how one stands), `sys_invocation_status` (as it is stored),
+`sys_invocation_state` (those with an attempt under way or in sight)."""
 
 from __future__ import annotations
 
@@ -6,8 +7,10 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from odradek.protocol.ids import format_invocation_id
-from odradek.protocol.messages import Future
+from odradek.protocol.messages import Combinator, Future
 from odradek_engine.model.rows import AttemptFailure, Phase, Retry, SourceKind
 from odradek_engine.query.entry_json import command_type_name, future_json, is_command
 from odradek_engine.query.registry_tables import SERVICE_TYPES
@@ -33,8 +36,17 @@ _SOURCES: Final = {
 _CODE_NAMES: Final = {500: "500 Internal", 570: "570 Journal mismatch", 571: "571 Protocol violation"}
 
 
+_TREE_VERSION: Final = 7
+"""Of the service protocol: what older versions wait for is a list, of which any one is enough."""
+
+
 def _rows(context: Context, wanted: Wanted) -> Iterator[InvocationRow]:
     return context.source.invocations(wanted.ids())
+
+
+def _live_rows(context: Context, wanted: Wanted) -> Iterator[InvocationRow]:
+    rows = context.source.invocations(wanted.ids())
+    return (row for row in rows if row.status is not None and row.status.phase is Phase.INVOKED)
 
 
 # --- standing ---
@@ -176,6 +188,17 @@ def _first_of(ran_on: Callable[[InvocationRow, Context], tuple[str, int] | None]
     return read
 
 
+def _last_server(row: InvocationRow, context: Context) -> str | None:
+    """The SDK of the deployment that the last attempt runs on, as that has said."""
+    found = _runs_on(row, context)
+    deployment = None if found is None else context.source.schema.deployments.get(found[0])
+    return (deployment.sdk_version or None) if deployment is not None else None
+
+
+def _last_start(row: InvocationRow, _: Context) -> int | None:
+    return row.status.started_at if row.status is not None and row.status.phase is Phase.INVOKED else None
+
+
 def _protocol_version(row: InvocationRow, context: Context) -> int | None:
     found = _pinned_to(row, context)
     return None if found is None else found[1]
@@ -225,7 +248,12 @@ def _leaves(future: Future, name: str) -> set[int]:
 
 def _waiting_future(row: InvocationRow, _: Context) -> str | None:
     future = _awaiting(row)
-    return None if future is None else future_json(future)
+    if future is None:
+        return None
+    assert row.status is not None
+    if row.status.deployment and row.status.protocol_version < _TREE_VERSION:
+        future = replace(future, combinator=Combinator.UNKNOWN)
+    return future_json(future)
 
 
 # --- the tables ---
@@ -276,22 +304,30 @@ _LIFE: Final = (
     Column("suspended_waiting_for_signals", Kind.UINT32S, _waiting_for("waiting_signals")),
     Column("suspended_waiting_future_json", Kind.TEXT, _waiting_future),
 )
-_ATTEMPTS: Final = (
+_STARTED: Final = (
     Column("retry_count", Kind.UINT64, _retry_count),
-    Column("last_start_at", Kind.TIMESTAMP, nothing),
-    Column("next_retry_at", Kind.TIMESTAMP, lambda row, _: _next_retry_at(row)),
+    Column("last_start_at", Kind.TIMESTAMP, _last_start),
+)
+_NEXT_RETRY: Final = Column("next_retry_at", Kind.TIMESTAMP, lambda row, _: _next_retry_at(row))
+_RUN_ON: Final = (
     Column("last_attempt_deployment_id", Kind.TEXT, _first_of(_runs_on)),
-    Column("last_attempt_server", Kind.TEXT, nothing),
+    Column("last_attempt_server", Kind.TEXT, _last_server),
+)
+_FAILED: Final = (
     Column("last_failure", Kind.TEXT, _failure_text),
     Column("last_failure_error_code", Kind.TEXT, _failure_field("error_code")),
+)
+_RELATED_ENTRY: Final = (
     Column("last_failure_related_entry_index", Kind.UINT64, nothing),
     Column("last_failure_related_entry_name", Kind.TEXT, nothing),
     Column("last_failure_related_entry_type", Kind.TEXT, nothing),
+)
+_RELATED_COMMAND: Final = (
     Column("last_failure_related_command_index", Kind.UINT64, _failure_field("related_command_index")),
     Column("last_failure_related_command_name", Kind.TEXT, _failure_field("related_command_name")),
     Column("last_failure_related_command_type", Kind.TEXT, _related_type),
-    Column("last_awaiting_on_future_json", Kind.TEXT, nothing),
 )
+_LIVE_AWAITING: Final = Column("last_awaiting_on_future_json", Kind.TEXT, nothing)
 _OUTCOME: Final = (
     Column("completion_result", Kind.TEXT, _completion_result),
     Column("completion_failure", Kind.TEXT, _completion_failure),
@@ -304,7 +340,13 @@ INVOCATION: Final = Table(
         *_TARGET,
         *(_BY[name] for name in ("invoked_by", "service", "id", "subscription", "target")),
         *_LIFE,
-        *_ATTEMPTS,
+        *_STARTED,
+        _NEXT_RETRY,
+        *_RUN_ON,
+        *_FAILED,
+        *_RELATED_ENTRY,
+        *_RELATED_COMMAND,
+        _LIVE_AWAITING,
         Column("status", Kind.TEXT, _shown_status),
         *_OUTCOME,
     ),
@@ -323,4 +365,21 @@ INVOCATION_STATUS: Final = Table(
         *_LIFE,
     ),
     _rows,
+)
+
+INVOCATION_STATE: Final = Table(
+    "sys_invocation_state",
+    (
+        Column("partition_key", Kind.UINT64, lambda row, _: id_hash(row.invocation.id)),
+        _IDENTITY[0],
+        Column("in_flight", Kind.BOOLEAN, lambda row, _: _next_retry_at(row) is None),
+        *_STARTED,
+        *_RUN_ON,
+        _NEXT_RETRY,
+        *_FAILED,
+        *_RELATED_COMMAND,
+        *_RELATED_ENTRY,
+        _LIVE_AWAITING,
+    ),
+    _live_rows,
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
+from odradek.protocol.codec import CODECS, MAX_VERSION
+from odradek.protocol.framing import HEADER
 from odradek.protocol.ids import format_invocation_id
 from odradek.protocol.messages import CallInvocationIdCompletion, Entry
 from odradek_engine.query.entry_json import entry_json, entry_name, entry_type, event_json
@@ -34,6 +36,11 @@ def _entries(context: Context, wanted: Wanted) -> Iterator[_EntryRow]:
             yield _EntryRow(invocation, index, entry, chunk.appended_at, callees)
 
 
+def _raw(entry: Entry) -> bytes:
+    """The entry as it goes over the wire, without its frame's header."""
+    return CODECS[MAX_VERSION].encode(entry)[HEADER.size :]
+
+
 def _json(lite: bool) -> Any:
     return lambda row, context: entry_json(row.entry, row.callees, context.source.schema, lite)
 
@@ -51,8 +58,8 @@ JOURNAL: Final = Table(
         Column("invoked_target", Kind.TEXT, nothing),
         Column("sleep_wakeup_at", Kind.TIMESTAMP, nothing),
         Column("promise_name", Kind.TEXT, nothing),
-        Column("raw", Kind.BYTES, nothing),
-        Column("raw_length", Kind.UINT64, nothing),
+        Column("raw", Kind.BYTES, lambda row, _: _raw(row.entry)),
+        Column("raw_length", Kind.UINT64, lambda row, _: len(_raw(row.entry))),
         Column("version", Kind.UINT32, lambda _row, _: JOURNAL_VERSION),
         Column("entry_json", Kind.TEXT, _json(lite=False)),
         Column("entry_lite_json", Kind.TEXT, _json(lite=True)),

@@ -1,4 +1,4 @@
-"""Tables of objects and workflows: `state`, `sys_promise`, `sys_inbox`, `sys_keyed_service_status`."""
+"""Tables of objects and workflows: `state`, `sys_promise`, `sys_inbox`, `sys_keyed_service_status`, `sys_locks`."""
 
 from __future__ import annotations
 
@@ -100,6 +100,18 @@ KEYED_SERVICE_STATUS: Final = Table(
         Column("service_name", Kind.TEXT, lambda row, _: row.service),
         Column("service_key", Kind.TEXT, lambda row, _: row.key),
         Column("invocation_id", Kind.TEXT, lambda row, _: format_invocation_id(row.lock.holder)),
+    ),
+    _lock_rows,
+)
+
+LOCKS: Final = Table(
+    "sys_locks",
+    (
+        Column("partition_key", Kind.UINT64, lambda row, _: key_hash(row.key)),
+        Column("scope", Kind.TEXT, nothing),
+        Column("lock_name", Kind.TEXT, lambda row, _: f"{row.service}/{row.key}"),
+        Column("acquired_at", Kind.TIMESTAMP, nothing),
+        Column("acquired_by", Kind.TEXT, lambda row, _: format_invocation_id(row.lock.holder)),
     ),
     _lock_rows,
 )

@@ -46,7 +46,10 @@ def _retry(d: Decision, timer: Timer, status: Status) -> None:
         return
     invocation = d.tables.invocation(timer.invocation)
     running = replace(
-        on_deployment(d, invocation, status), modified_at=d.now, retry=replace(status.retry, next_retry_at=None)
+        on_deployment(d, invocation, status),
+        modified_at=d.now,
+        retry=replace(status.retry, next_retry_at=None),
+        started_at=d.now,
     )
     d.emit(StatusChanged(timer.invocation, running))
     start_attempt(d, invocation, running)

@@ -84,6 +84,7 @@ def _running(d: Decision, invocation: Invocation, status: Status) -> Status:
         deployment=status.deployment,
         protocol_version=status.protocol_version,
         pinned=status.pinned,
+        started_at=d.now,
     )
 
 
