@@ -1,6 +1,7 @@
 """Handlers that crash or block their process once, as a file says that is not there yet."""
 
 import os
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -37,6 +38,14 @@ async def spin(ctx: odradek.Context, name: str) -> str:
     while first_time(name):
         while True:
             pass
+    return "done"
+
+
+@rough.handler()
+async def match(ctx: odradek.Context, name: str) -> str:
+    """Holds the interpreter itself: no other thread of the process runs."""
+    if first_time(name):
+        re.match("(a+)+$", "a" * 100 + "b")
     return "done"
 
 

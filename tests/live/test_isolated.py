@@ -90,11 +90,19 @@ def test_the_child_ends_with_the_node(node: LiveNode) -> None:
     assert not is_there(child)
 
 
-@pytest.mark.parametrize("busy", [False, True])
-def test_a_node_that_is_killed_leaves_no_orphan(node: LiveNode, tmp_path: Path, busy: bool) -> None:
+def test_a_child_that_hangs_does_not_keep_the_node(node: LiveNode, tmp_path: Path) -> None:
+    child = node.call("Rough", "process", None)
+    node.send("Rough", "match", "m")
+    wait_until(lambda: marks(tmp_path, "m"), "the handler holds the interpreter")
+    assert node.stop() == 0
+    assert not is_there(child)
+
+
+@pytest.mark.parametrize("busy", ["", "spin", "match"])
+def test_a_node_that_is_killed_leaves_no_orphan(node: LiveNode, tmp_path: Path, busy: str) -> None:
     child = node.call("Rough", "process", None)
     if busy:
-        node.send("Rough", "spin", "s")
+        node.send("Rough", busy, "s")
         wait_until(lambda: marks(tmp_path, "s"), "the handler blocks")
     node.kill()
     wait_until(lambda: not is_there(child), "the child ends")

@@ -28,6 +28,16 @@ async def hold(ctx: odradek.Context) -> None:
             time.sleep(1)
 
 
+@stuck.handler()
+async def block(ctx: odradek.Context, file: str) -> None:
+    await ctx.run_typed("block", begin, odradek.RunOptions(), file)
+
+
+def begin(file: str) -> None:
+    open(file, "w").close()
+    time.sleep(3600)
+
+
 app = odradek.app([stuck])
 """
 
@@ -47,3 +57,15 @@ def test_a_node_leaves_well_before_it_must(tmp_path: Path) -> None:
     with live_node(tmp_path) as node:
         assert node.stop() == 0
         assert "shutdown-timeout" not in node.said()
+
+
+@pytest.mark.parametrize("options", [[], ["--isolated"]], ids=["in-process", "isolated"])
+def test_a_step_in_a_thread_keeps_no_process(tmp_path: Path, options: list[str]) -> None:
+    app, begun = tmp_path / "stuck.py", tmp_path / "begun"
+    app.write_text(APP)
+    with live_node(tmp_path, [app], options=options) as node:
+        node.send("Stuck", "block", str(begun))
+        wait_until(begun.exists, "the step runs")
+        assert node.stop() == 0
+        assert "WARNING" not in node.said()
+        assert "ERROR" not in node.said()

@@ -50,3 +50,4 @@ def serve_isolated(app_file: Path, listener: int, line: int, log_filter: str, lo
     application = Application(loaded.services.values(), journal_value_codec=loaded.journal_value_codec)
     watchdog = Watchdog(f"every handler of {app_file}")
     serve_endpoint(application, socket(fileno=listener), watchdog.start)
+    watchdog.stop()

@@ -36,8 +36,8 @@ _log = logging.getLogger(__name__)
 
 START_SECONDS_MAX: Final = 60.0
 """A child that has not answered by then is killed."""
-STOP_SECONDS_MAX: Final = 15.0
-"""A child that is told to stop has so long."""
+STOP_SECONDS_MAX: Final = 5.0
+"""A child that is told to stop has so long; its attempts are broken off already."""
 FIRST_PAUSE_SECONDS: Final = 0.2
 PAUSE_SECONDS_MAX: Final = 10.0
 """Before a child starts again; each time twice as long, until one has lived for a while."""
