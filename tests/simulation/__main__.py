@@ -40,7 +40,8 @@ def main() -> int:
         plan = shrink(plan, print)
         given.shrink.write_bytes(msgspec.json.format(msgspec.json.encode(plan)))
     report = run(plan, print)
-    print(f"{report.digest}, {report.cpu_seconds:.3f} CPU seconds")
+    verdict = "a property was violated" if report.violations else "every property was kept"
+    print(f"{verdict}; hash {report.digest}, {report.cpu_seconds:.3f} CPU seconds")
     return 1 if report.violations else 0
 
 

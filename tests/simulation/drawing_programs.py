@@ -107,6 +107,7 @@ _DRAW: Final[dict[str, Any]] = {
     "peek": lambda p, *_: ["peek", p.promise()],
     "fail": lambda _p, chance, _n, _d: ["fail", chance.choice((400, 500))],
     "stumble": lambda _p, chance, _n, _d: ["stumble", chance.choice((1, 2, 8))],
+    "call nobody": lambda _p, chance, _n, _d: ["call nobody", chance.choice((1, 2))],
     "hang": lambda *_: ["hang", 1],
     "change": lambda *_: ["change"],
 }

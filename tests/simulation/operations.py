@@ -227,6 +227,14 @@ async def hang(_ctx: Any, place: Place, times: int) -> None:
         await asyncio.sleep(FOREVER)
 
 
+async def call_nobody(ctx: Any, place: Place, times: int) -> Any:
+    """Calls a service that there is not, a few times, while a step is under way."""
+    step = begin_step(ctx, place, 0, None)
+    if outside.meets(place.here) <= times:
+        ctx.generic_call("Nobody", "run", b"")
+    return _acknowledged(place, await settled(step))
+
+
 async def change(ctx: Any, _place: Place, other: bool) -> None:
     """Is other code at every second attempt, as all such operations of its handler."""
     if other:
@@ -256,5 +264,6 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "fail": fail,
     "stumble": stumble,
     "hang": hang,
+    "call nobody": call_nobody,
     "change": change,
 }

@@ -115,7 +115,8 @@ class Operator:
             return
         known = self._world.history.invocations[row.invocation.id]
         for entry in known.entries:
-            if isinstance(entry, GetPromiseCommand) and self._once(f"promise {row.invocation.target.key}", entry.key):
+            life = f"promise of life {known.life} of {row.invocation.target.key}"
+            if isinstance(entry, GetPromiseCommand) and self._once(life, entry.key):
                 self._next += 1
                 body = [entry.key, "at last", None]
                 key = row.invocation.target.key
