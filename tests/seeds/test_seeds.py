@@ -49,5 +49,5 @@ def test_seeds_reach_states_commands_events_and_crash_points(met: Counter[str]) 
 
 
 def test_what_cannot_be_reached_is_not_reached(met: Counter[str]) -> None:
-    assert set(coverage.everything()) >= coverage.NEVER.keys()
+    assert set(coverage.everything()) >= coverage.NEVER.keys() | coverage.HARDLY_EVER.keys()
     assert [name for name in coverage.NEVER if met[name]] == []
