@@ -36,4 +36,4 @@ def test_deployments_outlive_the_node(tmp_path: Path) -> None:
         node.request("DELETE", f"{node.admin_url}/deployments/{newest}", params={"force": "true"})
         node.restart()
         services = node.request("GET", f"{node.admin_url}/services").json()["services"]
-        assert [service["name"] for service in services] == ["Old"]
+        assert [(service["name"], service["revision"]) for service in services] == [("Greeter", 1), ("Old", 1)]
