@@ -13,6 +13,7 @@ from odradek_engine.model.subscribing import starts_at_begin
 CLUSTER = KafkaCluster("w", {"metadata.broker.list": "a:1,b:2", "security.protocol": "SSL", "client.id": "shop"}, 0)
 
 
+@pytest.mark.row("K4")
 def test_options_win_over_the_cluster_and_the_cluster_over_defaults() -> None:
     found = consumer_properties(CLUSTER, subscription("t", options={"client.id": "mine", "fetch.wait.max.ms": "7"}))
     assert found["bootstrap.servers"] == "a:1,b:2"

@@ -287,6 +287,22 @@ def test_a_cluster_that_does_not_answer_troubles_only_its_own_subscriptions(play
     play(scenario)
 
 
+@pytest.mark.row("K13")
+def test_a_cluster_with_other_properties_is_read_by_those(play: Play) -> None:
+    async def scenario(foreign: Foreign) -> None:
+        await foreign.subscribe()
+        right, foreign.cluster = foreign.cluster, KafkaCluster("warehouse", {"bootstrap.servers": "127.0.0.1:1"}, 0)
+        gateway, subscriptions = foreign.node()
+        foreign.produce(0, values(10))
+        await until(lambda: "127.0.0.1:1" in status(subscriptions))
+        gateway.kafka_clusters["warehouse"] = right
+        subscriptions.refresh()
+        await foreign.taken({0: 10})
+        assert status(subscriptions) == "running"
+
+    play(scenario)
+
+
 def test_partitions_that_cannot_move_are_paused_and_go_on_later(play: Play) -> None:
     async def scenario(foreign: Foreign) -> None:
         await foreign.subscribe()

@@ -109,7 +109,7 @@ def test_every_record_is_taken_once_and_in_order_per_key(tmp_path: Path) -> None
     on_bench(tmp_path, scenario)
 
 
-@pytest.mark.row("K7")
+@pytest.mark.row("K7", "K9")
 def test_a_record_becomes_an_invocation_with_its_metadata(tmp_path: Path) -> None:
     async def scenario(bench: Bench) -> None:
         await bench.log.append("payments", 1, [NewRecord(b'{"a":1}', b"k?>", (("dropped", b"x"),), 1_234)])
@@ -159,6 +159,7 @@ def test_a_key_that_is_not_utf8_fails_visibly_and_blocks_nothing(tmp_path: Path)
     on_bench(tmp_path, scenario)
 
 
+@pytest.mark.row("K5")
 def test_a_service_takes_any_key_and_repeats_make_the_same_ids(tmp_path: Path) -> None:
     async def scenario(bench: Bench) -> None:
         bench.gateway.schema = schema_of(handler(TargetKind.SERVICE))

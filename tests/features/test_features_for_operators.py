@@ -222,3 +222,64 @@ def test_a_batch_says_of_each_what_became_of_it(node: LiveNode) -> None:
     ]
     assert answer == {"succeeded": [backing_off], "failed": failed}
     assert row_of(node, backing_off)["completion_failure"] == "[409] killed"
+
+
+@pytest.mark.row("I6")
+def test_a_running_invocation_is_paused_and_holds_its_object(node: LiveNode) -> None:
+    holder = node.send("Counter", "paused", "hold", None)
+    wait_until(lambda: node.state("Counter", "paused") == {"held": True}, "the object is held")
+    assert node.request("PATCH", f"{node.admin_url}/invocations/{holder}/pause").status_code == 202
+    wait_for_status(node, holder, "paused")
+    behind = node.send("Counter", "paused", "add", 1)
+    node.call("Failing", "release", holder)
+    assert row_of(node, behind, "status") == {"status": "pending"}
+    assert node.request("PATCH", f"{node.admin_url}/invocations/{holder}/pause").status_code == 200
+    assert node.request("PATCH", f"{node.admin_url}/invocations/{holder}/resume").status_code == 200
+    assert node.attach(behind) == 1
+
+
+@pytest.mark.row("I12")
+def test_only_the_journal_is_purged(node: LiveNode) -> None:
+    done = node.send("Counter", "purged", "add", 5)
+    assert node.attach(done) == 5
+    journal = f"SELECT index FROM sys_journal WHERE id = '{done}'"
+    assert node.sql(journal)
+    assert node.request("PATCH", f"{node.admin_url}/invocations/{done}/purge-journal").status_code == 200
+    assert node.sql(journal) == []
+    assert node.attach(done) == 5
+
+
+@pytest.mark.row("L5", "I1")
+def test_how_services_stand(node: LiveNode) -> None:
+    holder = node.send("Counter", "busy", "hold", None)
+    wait_until(lambda: node.state("Counter", "busy") == {"held": True}, "the object is held")
+    waiting = [node.send("Counter", "busy", "add", 1) for _ in range(2)]
+    of_key = "target_service_name = 'Counter' AND target_service_key = 'busy'"
+    counts = node.sql(f"SELECT status, COUNT(1) AS n FROM sys_invocation WHERE {of_key} GROUP BY status ORDER BY n")
+    assert counts == [{"status": "running", "n": 1}, {"status": "pending", "n": 2}]
+    (locked,) = node.sql(
+        f"SELECT first_value(id) AS id, target_service_key FROM sys_invocation WHERE {of_key} "
+        "AND status != 'pending' GROUP BY target_service_name, target_service_key, status"
+    )
+    assert locked == {"id": holder, "target_service_key": "busy"}
+    (pending,) = node.sql(
+        "SELECT service_key, COUNT(1) AS num_pending FROM sys_inbox WHERE service_key = 'busy' GROUP BY service_key"
+    )
+    assert pending["num_pending"] == 2
+    node.call("Failing", "release", holder)
+    assert [node.attach(each) for each in waiting] == [1, 2]
+
+
+# --- N ---
+
+
+@pytest.mark.row("N10")
+def test_a_node_that_was_told_to_stop_goes_on_with_its_work(node: LiveNode) -> None:
+    holder = node.send("Counter", "stopped", "hold", None)
+    wait_until(lambda: node.state("Counter", "stopped") == {"held": True}, "the object is held")
+    assert node.stop() == 0
+    node.start()
+    wait_for_status(node, holder, "running")
+    node.call("Failing", "release", holder)
+    node.attach(holder)
+    assert node.state("Counter", "stopped") == {"held": True, "released": True}

@@ -90,3 +90,14 @@ def with_log(directory: Path, scenario: Scenario) -> None:
             await log.close()
 
     asyncio.run(run())
+
+
+def assert_refused(response: httpx.Response, status: int, message: str, code: str | None = None) -> None:
+    assert response.status_code == status
+    assert response.json() == {"message": message, "restate_code": code}
+
+
+def assert_plain(response: httpx.Response, status: int, text: str) -> None:
+    assert response.status_code == status
+    assert response.text.startswith(text)
+    assert response.headers["content-type"].startswith("text/plain")

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import httpx
 import pytest
-from fakes_admin import NODE, FakeDiscovery, FakeResolver, ask_admin, client_of
-from fakes_http import DEPLOYMENT_ID, NOW_MS, FakeGateway
+from fakes_admin import NODE, FakeDiscovery, FakeResolver, ask_admin, assert_plain, assert_refused, client_of
+from fakes_http import DEPLOYMENT_ID, FakeGateway
 
 from odradek.protocol.manifest import (
     HandlerManifest,
@@ -29,8 +29,6 @@ from odradek_engine.model.commands import (
     AnyCommand,
     Cancel,
     ConfigureService,
-    CreateKafkaCluster,
-    DeleteKafkaCluster,
     EditState,
     Kill,
     Pause,
@@ -50,21 +48,10 @@ from odradek_engine.model.outcomes import (
     Refused,
 )
 from odradek_engine.model.registry import RegisteredService, ServiceSettings
-from odradek_engine.model.rows import KafkaCluster, StateEdit
+from odradek_engine.model.rows import StateEdit
 
 RAW_ID = bytes.fromhex("a8608806caec20c1e54a431d84931828eeff318b5f10e7be")
 INVOCATION = "inv_1gA1bkjbSDNe5Oe8AYv0PhmXuI38GnZKGV"
-
-
-def assert_refused(response: httpx.Response, status: int, message: str, code: str | None = None) -> None:
-    assert response.status_code == status
-    assert response.json() == {"message": message, "restate_code": code}
-
-
-def assert_plain(response: httpx.Response, status: int, text: str) -> None:
-    assert response.status_code == status
-    assert response.text.startswith(text)
-    assert response.headers["content-type"].startswith("text/plain")
 
 
 @pytest.mark.row("N1", "N2")
@@ -272,6 +259,7 @@ def test_a_running_invocation_is_told_to_cancel() -> None:
     assert response.status_code == 202
 
 
+@pytest.mark.row("I15")
 @pytest.mark.parametrize(
     ("query", "command"), [("", Cancel(RAW_ID)), ("?mode=Kill", Kill(RAW_ID)), ("?mode=purge", Purge(RAW_ID))]
 )
@@ -357,42 +345,6 @@ def test_state_that_cannot_be_edited() -> None:
     assert read.status_code == 405
 
 
-# --- Kafka clusters ---
-
-
-def test_creating_a_kafka_cluster() -> None:
-    properties = {"bootstrap.servers": "h:9092", "sasl.password": "s", "ssl.key.pem": "k", "sasl.username": "u"}
-    response, gateway = ask_admin(
-        "POST", "/kafka-clusters", lambda _: Done(), json={"name": "c1", "properties": properties}
-    )
-    assert response.status_code == 201
-    assert response.headers["location"] == "kafka-clusters/c1"
-    assert response.json() == {
-        "name": "c1",
-        "properties": properties | {"sasl.password": "***", "ssl.key.pem": "***"},
-        "created_at": "2026-11-22T14:23:11.533000000Z",
-    }
-    assert gateway.commands == [CreateKafkaCluster(KafkaCluster("c1", properties, NOW_MS))]
-
-
-def test_kafka_clusters_that_cannot_be_created() -> None:
-    without, _ = ask_admin("POST", "/kafka-clusters", json={"name": "c1", "properties": {}})
-    assert_refused(
-        without,
-        400,
-        "kafka cluster 'c1' properties must contain either 'bootstrap.servers' or 'metadata.broker.list'",
-    )
-    unnameable, _ = ask_admin("POST", "/kafka-clusters", json={"name": "a b", "properties": {}})
-    assert unnameable.status_code == 400
-    known, _ = ask_admin(
-        "POST",
-        "/kafka-clusters",
-        lambda _: Refused(409, "The Kafka cluster 'c1' already exists"),
-        json={"name": "c1", "properties": {"metadata.broker.list": "h:1"}},
-    )
-    assert_refused(known, 409, "The Kafka cluster 'c1' already exists")
-
-
 def test_broken_bodies() -> None:
     def post(content: str, content_type: str = "application/json") -> httpx.Response:
         response, gateway = ask_admin(
@@ -408,25 +360,10 @@ def test_broken_bodies() -> None:
     assert_plain(post(" " * 1_100_000), 413, "length limit exceeded")
 
 
-def test_reading_and_deleting_kafka_clusters() -> None:
-    gateway = FakeGateway(lambda _: Done())
-    gateway.kafka_clusters = {"c1": KafkaCluster("c1", {"bootstrap.servers": "h:1"}, NOW_MS)}
-    listed, _ = ask_admin("GET", "/kafka-clusters", gateway=gateway)
-    assert [each["name"] for each in listed.json()["clusters"]] == ["c1"]
-    one, _ = ask_admin("GET", "/kafka-clusters/c1?include_subscriptions=true", gateway=gateway)
-    assert one.json()["subscriptions"] == []
-    broken, _ = ask_admin("GET", "/kafka-clusters/c1?include_subscriptions=x", gateway=gateway)
-    assert_plain(broken, 400, "Failed to deserialize query string: include_subscriptions")
-    missing, _ = ask_admin("GET", "/kafka-clusters/nope", gateway=gateway)
-    assert_refused(missing, 404, "The requested Kafka cluster 'nope' does not exist")
-    deleted, _ = ask_admin("DELETE", "/kafka-clusters/c1?force=true", gateway=gateway)
-    assert deleted.status_code == 202
-    assert gateway.commands == [DeleteKafkaCluster("c1", force=True)]
-
-
 # --- SQL ---
 
 
+@pytest.mark.row("L1")
 def test_queries() -> None:
     gateway = FakeGateway()
     gateway.rows = [{"id": "x", "n": 1}, {"id": "y"}]
@@ -434,6 +371,7 @@ def test_queries() -> None:
     assert (response.status_code, response.json()) == (200, {"rows": [{"id": "x", "n": 1}, {"id": "y"}]})
 
 
+@pytest.mark.row("L6")
 @pytest.mark.parametrize("status", [400, 429, 500])
 def test_queries_that_fail(status: int) -> None:
     gateway = FakeGateway()
@@ -442,6 +380,7 @@ def test_queries_that_fail(status: int) -> None:
     assert (response.status_code, response.json()) == (status, {"message": "Datafusion error: no"})
 
 
+@pytest.mark.row("L1")
 def test_an_arrow_stream_for_who_does_not_ask_for_json() -> None:
     async def arrow(sql: str) -> bytes:
         return sql.encode()

@@ -163,6 +163,33 @@ def test_sql_as_table_and_json(admin: FakeAdmin) -> None:
     assert succeed(admin, "sql", "SELECT 1") == "(no rows)\n"
 
 
+@pytest.mark.row("L7", "N13")
+def test_where_the_commands_go(admin: FakeAdmin) -> None:
+    admin.answers["GET /health"] = (200, None)
+    admin.answers["GET /version"] = {"version": "9.9", "min_admin_api_version": 2, "max_admin_api_version": 4}
+    environment = {"RESTATE_ADMIN_URL": admin.url, "RESTATE_INGRESS_URL": "http://here:1/", "RESTATE_AUTH_TOKEN": "s3"}
+    told = CliRunner().invoke(root, ["whoami"], env=environment)
+    assert told.exit_code == 0
+    fields = dict(line.split("  ", 1) for line in told.stdout.splitlines())
+    shown = {name: text.strip() for name, text in fields.items()}
+    assert (shown["admin API"], shown["ingress"], shown["token"]) == (admin.url, "http://here:1", "sent")
+    assert (shown["node"], shown["versions of its admin API"]) == ("healthy, odradek 9.9", "2 to 4")
+    assert "s3" not in told.stdout
+    assert [request.headers["authorization"] for request in admin.requests] == ["Bearer s3"] * 2
+
+
+def test_no_node_where_the_commands_go() -> None:
+    told = CliRunner().invoke(root, ["--admin-url", "http://127.0.0.1:1", "whoami"])
+    assert told.exit_code == 1
+    assert "token         none" in told.stdout
+    assert "not healthy: no node answers at http://127.0.0.1:1" in told.stdout
+
+
+def test_a_token_that_cannot_be_sent(admin: FakeAdmin) -> None:
+    assert run(admin, "--auth-token", "a\nb", "services", "list").exit_code == 2
+
+
+@pytest.mark.row("I1")
 def test_list_invocations(admin: FakeAdmin) -> None:
     admin.answers["POST /query"] = {
         "rows": [{"id": INVOCATION, "target": "Account/ada/add", "status": "paused", "last_failure": "[500] no\nat 1"}]
@@ -179,6 +206,7 @@ def test_list_invocations(admin: FakeAdmin) -> None:
     assert "WHERE" not in admin.requests[-1].body["query"]
 
 
+@pytest.mark.row("I2")
 def test_describe_invocation(admin: FakeAdmin) -> None:
     def answer(request: Request) -> dict[str, object]:
         query = request.body["query"]
@@ -198,6 +226,7 @@ def test_describe_invocation(admin: FakeAdmin) -> None:
     assert "there is no invocation inv_other" in fail(admin, "invocations", "describe", "inv_other")
 
 
+@pytest.mark.row("I13")
 @pytest.mark.parametrize(
     ("target", "condition"),
     [
@@ -242,6 +271,7 @@ def test_resume_on_another_deployment(admin: FakeAdmin) -> None:
     assert told == f"resume: {INVOCATION}\n"
 
 
+@pytest.mark.row("I13")
 def test_act_on_many_invocations_asks_first(admin: FakeAdmin) -> None:
     rows = [{"id": f"inv_{n}", "target": "Account/ada/add", "status": "running"} for n in (1, 2)]
     admin.answers |= {

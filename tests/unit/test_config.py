@@ -105,6 +105,7 @@ def test_unknown_variables_are_left_alone() -> None:
     assert load_config(None, env) == load_config(None, NODE)
 
 
+@pytest.mark.row("K2")
 def test_kafka_clusters_and_properties_from_the_file(tmp_path: Path) -> None:
     text = """
 [[ingress.kafka-clusters]]

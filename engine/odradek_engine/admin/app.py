@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from odradek_engine.admin.clusters import Clusters
 from odradek_engine.admin.deployments import API_VERSION, Deployments
+from odradek_engine.admin.document import Document
 from odradek_engine.admin.errors import (
     AdminError,
     BadRequest,
@@ -86,8 +87,10 @@ def make_admin_app(
         Topics(gateway, producers, config.cluster_name),
         Queries(gateway, arrow_query),
     )
+    operations = [operation for part in parts for operation in part.routes()]
+    document = Document(operations, node.version)
     app = Starlette(
-        routes=[route for part in parts for route in part.routes()],
+        routes=[*operations, *document.routes()],
         middleware=[Middleware(VersionPrefix)],
         exception_handlers={
             AdminError: answer_admin_error,

@@ -7,10 +7,10 @@ from typing import Any, Final
 from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from odradek_engine.admin.errors import BAD_SHAPE, AdminError, BadRequest, check_done, json_response
 from odradek_engine.admin.metadata import deployment_detail, deployment_services, deployment_summary, service_metadata
+from odradek_engine.admin.operations import FLAG, Operation, QueryParameter
 from odradek_engine.admin.parameters import check_resource_id, read_flag, read_json
 from odradek_engine.admin.registration import (
     TYPE_CHANGED,
@@ -38,6 +38,7 @@ API_VERSION: Final = "api_version"
 """Where the scope of a request holds the version of the API in its path, if there was one."""
 _FIRST_VERSION: Final = 2
 """In this version of the API a registration overwrites unless told otherwise, and always answers as a new one does."""
+_FORCE: Final = QueryParameter("force", FLAG, "Also while invocations are pinned to it; without it nothing is removed.")
 _OTHER_KIND: Final = "an address does not become a function, nor a function an address: register a new deployment"
 
 
@@ -49,16 +50,23 @@ class Deployments:
         self._config = config
         self._registration = Registration(gateway, config, discovery)
 
-    def routes(self) -> list[Route]:
+    def routes(self) -> list[Operation]:
         """All of them."""
         one = "/deployments/{deployment}"
         return [
-            Route("/deployments", self._list),
-            Route("/deployments", self._register, methods=["POST"]),
-            Route(one, self._describe),
-            Route(one, self._update, methods=["PATCH"]),
-            Route(one, self._replace, methods=["PUT"]),
-            Route(one, self._remove, methods=["DELETE"]),
+            Operation("GET", "/deployments", self._list, "The deployments"),
+            Operation(
+                "POST",
+                "/deployments",
+                self._register,
+                "Asks an endpoint what it serves, and registers that",
+                body=RegisterBody,
+                statuses=(200, 201),
+            ),
+            Operation("GET", one, self._describe, "A deployment with its services"),
+            Operation("PATCH", one, self._update, "Another address or other headers of a deployment", body=UpdateBody),
+            Operation("PUT", one, self._replace, "Not any more: PATCH it", body=UpdateBody, statuses=()),
+            Operation("DELETE", one, self._remove, "Forgets a deployment", query=(_FORCE,), statuses=(202,)),
         ]
 
     async def _list(self, _: Request) -> Response:

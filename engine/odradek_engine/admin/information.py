@@ -7,9 +7,9 @@ from typing import Final
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from odradek_engine.admin.errors import json_response
+from odradek_engine.admin.operations import Operation
 
 MIN_API_VERSION: Final = 2
 MAX_API_VERSION: Final = 4
@@ -46,12 +46,12 @@ class Information:
     def __init__(self, node: NodeInformation) -> None:
         self._node = node
 
-    def routes(self) -> list[Route]:
+    def routes(self) -> list[Operation]:
         """All of them."""
         return [
-            Route("/health", self._health),
-            Route("/version", self._version),
-            Route("/cluster-health", self._cluster_health),
+            Operation("GET", "/health", self._health, "Whether the node is up"),
+            Operation("GET", "/version", self._version, "Versions of the node and of this API"),
+            Operation("GET", "/cluster-health", self._cluster_health, "How the nodes stand"),
         ]
 
     async def _health(self, _: Request) -> Response:

@@ -9,12 +9,12 @@ from typing import Any, Final
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from odradek.protocol.ids import MalformedId, format_invocation_id, parse_invocation_id
 from odradek_engine.admin.errors import AdminError, BadRequest, json_response
 from odradek_engine.admin.invocation_answers import complaint_of
 from odradek_engine.admin.invocations import ACTIONS, ON_DEPLOYMENT, parse_deployment
+from odradek_engine.admin.operations import Operation
 from odradek_engine.admin.parameters import read_json
 from odradek_engine.gateway import Gateway, Overloaded
 from odradek_engine.model.commands import AnyCommand
@@ -25,7 +25,9 @@ _AT_ONCE: Final = 100
 """So many of a batch are asked for before the first of them has to be answered."""
 
 
-class _Batch(msgspec.Struct):
+class InvocationBatch(msgspec.Struct):
+    """Ids of invocations. `deployment`: where those go on that are resumed or restarted."""
+
     invocation_ids: list[str]
     deployment: str | None = None
 
@@ -36,14 +38,17 @@ class InvocationBatches:
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
 
-    def routes(self) -> list[Route]:
+    def routes(self) -> list[Operation]:
         """All of them."""
         path = "/internal/invocations_batch_operations"
-        return [Route(f"{path}/{action}", self._act, methods=["POST"], name=f"{action}-batch") for action in ACTIONS]
+        return [
+            Operation("POST", f"{path}/{action}", self._act, f"{action} for each of these", body=InvocationBatch)
+            for action in ACTIONS
+        ]
 
     async def _act(self, request: Request) -> Response:
         action = request.url.path.rpartition("/")[2]
-        batch = await read_json(request, _Batch)
+        batch = await read_json(request, InvocationBatch)
         invocations = _parse_ids(batch.invocation_ids)
         settings: dict[str, Any] = {}
         if action in ON_DEPLOYMENT and batch.deployment is not None:

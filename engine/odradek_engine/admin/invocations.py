@@ -7,11 +7,11 @@ from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from odradek.protocol.ids import MalformedId, format_invocation_id, parse_resource_id
 from odradek_engine.admin.errors import AdminError, BadRequest, json_response
 from odradek_engine.admin.invocation_answers import RESTART, RESUME, status_of
+from odradek_engine.admin.operations import INDEX, TEXT, Operation, QueryParameter
 from odradek_engine.admin.parameters import read_index, read_invocation_id
 from odradek_engine.gateway import Gateway
 from odradek_engine.model.commands import (
@@ -40,6 +40,10 @@ ACTIONS: Final[dict[str, Callable[..., AnyCommand]]] = {
 """Each makes its command of a raw id; those that are done on a deployment take a `deployment`, too."""
 ON_DEPLOYMENT: Final = (RESUME, RESTART)
 
+_FROM: Final = QueryParameter("from", INDEX, "The last entry of the journal that is kept.")
+_DEPLOYMENT: Final = QueryParameter("deployment", TEXT, "Where it goes on: `latest`, `keep`, or a deployment's id.")
+_TAKEN: Final = {RESUME: (_DEPLOYMENT,), RESTART: (_FROM, _DEPLOYMENT)}
+_MODE: Final = QueryParameter("mode", TEXT, "`cancel`, `kill` or `purge`; `cancel` if it is not given.")
 _DELETE_MODES: Final = ("Cancel", "cancel", "Kill", "kill", "Purge", "purge")
 
 
@@ -49,13 +53,26 @@ class Invocations:
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
 
-    def routes(self) -> list[Route]:
+    def routes(self) -> list[Operation]:
         """All of them."""
+        one = "/invocations/{invocation_id}"
         acting = [
-            Route(f"/invocations/{{invocation}}/{action}", self._act, methods=["PATCH"], name=action)
+            Operation(
+                "PATCH",
+                f"{one}/{action}",
+                self._act,
+                f"{action} for an invocation",
+                query=((_FROM, _DEPLOYMENT) if action == RESTART else (_DEPLOYMENT,))
+                if action in ON_DEPLOYMENT
+                else (),
+                statuses=(200, 202),
+            )
             for action in ACTIONS
         ]
-        return [*acting, Route("/invocations/{invocation}", self._delete, methods=["DELETE"])]
+        ending = Operation(
+            "DELETE", one, self._delete, "cancel, kill or purge for an invocation", query=(_MODE,), statuses=(202,)
+        )
+        return [*acting, ending]
 
     async def _act(self, request: Request) -> Response:
         action = request.url.path.rpartition("/")[2]

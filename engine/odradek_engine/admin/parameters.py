@@ -68,7 +68,7 @@ def read_index(request: Request, name: str) -> int:
 
 def read_invocation_id(request: Request) -> tuple[str, bytes]:
     """The invocation in the path, as text and raw."""
-    text = request.path_params["invocation"]
+    text = request.path_params["invocation_id"]
     try:
         return text, parse_invocation_id(text)
     except MalformedId as error:

@@ -9,9 +9,9 @@ from typing import Final, TypeAlias
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from odradek_engine.admin.errors import json_response
+from odradek_engine.admin.operations import Operation
 from odradek_engine.admin.parameters import read_json
 from odradek_engine.gateway import Gateway, QueryError
 
@@ -21,7 +21,9 @@ ArrowQuery: TypeAlias = Callable[[str], Awaitable[bytes]]
 """Runs SQL and returns an Arrow IPC stream; raises `QueryError`."""
 
 
-class _Query(msgspec.Struct, frozen=True):
+class Query(msgspec.Struct, frozen=True):
+    """An SQL statement that reads."""
+
     query: str
 
 
@@ -32,12 +34,12 @@ class Queries:
         self._gateway = gateway
         self._arrow = arrow
 
-    def routes(self) -> list[Route]:
+    def routes(self) -> list[Operation]:
         """All of them."""
-        return [Route("/query", self._query, methods=["POST"])]
+        return [Operation("POST", "/query", self._query, "Answers an SQL query, as JSON or Arrow", body=Query)]
 
     async def _query(self, request: Request) -> Response:
-        sql = (await read_json(request, _Query)).query
+        sql = (await read_json(request, Query)).query
         try:
             if self._arrow is not None and request.headers.get("accept") != "application/json":
                 return Response(await self._arrow(sql), media_type=ARROW_STREAM)

@@ -7,11 +7,11 @@ from typing import Any, Final
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from odradek_engine.admin.errors import BAD_SHAPE, AdminError, BadRequest, check_done, json_response
 from odradek_engine.admin.metadata import service_metadata
 from odradek_engine.admin.openapi import service_document
+from odradek_engine.admin.operations import Operation
 from odradek_engine.admin.parameters import read_json
 from odradek_engine.config import Config
 from odradek_engine.durations import MalformedDuration, parse_duration
@@ -20,7 +20,9 @@ from odradek_engine.model.commands import ConfigureService
 from odradek_engine.model.registry import RegisteredService, ServiceSettings
 
 
-class _Settings(msgspec.Struct):
+class ServiceChanges(msgspec.Struct):
+    """Settings of a service that take the place of those it was registered with; null leaves one as it is."""
+
     public: bool | None = None
     idempotency_retention: str | None = None
     workflow_completion_retention: str | None = None
@@ -29,7 +31,7 @@ class _Settings(msgspec.Struct):
     abort_timeout: str | None = None
 
 
-_DURATIONS: Final = tuple(name for name in _Settings.__struct_fields__ if name != "public")
+_DURATIONS: Final = tuple(name for name in ServiceChanges.__struct_fields__ if name != "public")
 
 
 class Services:
@@ -40,15 +42,16 @@ class Services:
         self._config = config
         self._ingress_url = ingress_url
 
-    def routes(self) -> list[Route]:
+    def routes(self) -> list[Operation]:
         """All of them."""
+        one = "/services/{service}"
         return [
-            Route("/services", self._services),
-            Route("/services/{service}", self._service),
-            Route("/services/{service}", self._configure, methods=["PATCH"]),
-            Route("/services/{service}/openapi", self._openapi),
-            Route("/services/{service}/handlers", self._handlers),
-            Route("/services/{service}/handlers/{handler}", self._handler),
+            Operation("GET", "/services", self._services, "The services"),
+            Operation("GET", one, self._service, "A service with its handlers"),
+            Operation("PATCH", one, self._configure, "Other settings of a service", body=ServiceChanges),
+            Operation("GET", f"{one}/openapi", self._openapi, "The OpenAPI document of a service"),
+            Operation("GET", f"{one}/handlers", self._handlers, "The handlers of a service"),
+            Operation("GET", f"{one}/handlers/{{handler}}", self._handler, "A handler"),
         ]
 
     async def _services(self, _: Request) -> Response:
@@ -59,7 +62,7 @@ class Services:
         return json_response(self._shown(self._find(request)))
 
     async def _configure(self, request: Request) -> Response:
-        settings = await read_json(request, _Settings)
+        settings = await read_json(request, ServiceChanges)
         times = {name: _read_duration(name, getattr(settings, name)) for name in _DURATIONS}
         service = self._find(request)
         check_done(

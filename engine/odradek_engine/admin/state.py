@@ -8,10 +8,10 @@ from typing import Annotated, Any, Final, TypeAlias
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from odradek.protocol.manifest import ServiceType
 from odradek_engine.admin.errors import AdminError, check_done, json_response
+from odradek_engine.admin.operations import Operation
 from odradek_engine.admin.parameters import read_json
 from odradek_engine.gateway import Gateway
 from odradek_engine.model.commands import EditState
@@ -23,7 +23,9 @@ EDIT_BODY_BYTES: Final = 8 * 1024 * 1024
 _Byte: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=255)]
 
 
-class _Edit(msgspec.Struct):
+class WholeState(msgspec.Struct):
+    """All values of an object from now on, by name. `version`: only if the state is still the one of this version."""
+
     object_key: str
     new_state: dict[str, list[_Byte] | str]
     version: str | None = None
@@ -36,11 +38,18 @@ class ObjectState:
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
 
-    def routes(self) -> list[Route]:
+    def routes(self) -> list[Operation]:
         """All of them."""
         return [
-            Route("/services/{service}/state", self._edit, methods=["POST"]),
-            Route("/services/{service}/state/{key:path}", self._read),
+            Operation(
+                "POST",
+                "/services/{service}/state",
+                self._edit,
+                "Replaces an object's state",
+                body=WholeState,
+                statuses=(202,),
+            ),
+            Operation("GET", "/services/{service}/state/{key:path}", self._read, "An object's state"),
         ]
 
     async def _read(self, request: Request) -> Response:
@@ -56,7 +65,7 @@ class ObjectState:
 
     async def _edit(self, request: Request) -> Response:
         """202 whatever becomes of it, also for a service that is not there any more: its state may have to go."""
-        edit = await read_json(request, _Edit, EDIT_BODY_BYTES)
+        edit = await read_json(request, WholeState, EDIT_BODY_BYTES)
         name = request.path_params["service"]
         if self._kind(name) is ServiceType.SERVICE:
             raise AdminError(400, "Cannot modify state for service type Service")

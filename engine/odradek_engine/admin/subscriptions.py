@@ -12,10 +12,10 @@ from typing import Any, Final, Protocol
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from odradek.protocol.ids import format_resource_id
 from odradek_engine.admin.errors import BAD_SUBSCRIPTION, AdminError, check_done, json_response
+from odradek_engine.admin.operations import TEXT, Operation, QueryParameter
 from odradek_engine.admin.parameters import check_resource_id, read_json
 from odradek_engine.gateway import Gateway
 from odradek_engine.log.port import UnknownTopic
@@ -41,7 +41,13 @@ class SourceResolver(Protocol):
         """
 
 
-class _NewSubscription(msgspec.Struct, frozen=True):
+_OF_SOURCE: Final = QueryParameter("source", TEXT, "Those of this source only.")
+_OF_SINK: Final = QueryParameter("sink", TEXT, "Those of this sink only.")
+
+
+class NewSubscription(msgspec.Struct, frozen=True):
+    """From `kafka://cluster/topic` to `service://Service/handler`; `options` are the consumer's."""
+
     source: str
     sink: str
     options: dict[str, str] | None = None
@@ -55,13 +61,21 @@ class Subscriptions:
         self._resolver = resolver
         self._engine_topics = engine_topics(cluster_name)
 
-    def routes(self) -> list[Route]:
+    def routes(self) -> list[Operation]:
         """All of them."""
+        one = "/subscriptions/{subscription}"
         return [
-            Route("/subscriptions", self._list),
-            Route("/subscriptions", self._create, methods=["POST"]),
-            Route("/subscriptions/{subscription}", self._get),
-            Route("/subscriptions/{subscription}", self._delete, methods=["DELETE"]),
+            Operation("GET", "/subscriptions", self._list, "The subscriptions", query=(_OF_SOURCE, _OF_SINK)),
+            Operation(
+                "POST",
+                "/subscriptions",
+                self._create,
+                "Has a handler called with every record of a topic",
+                body=NewSubscription,
+                statuses=(201,),
+            ),
+            Operation("GET", one, self._get, "A subscription"),
+            Operation("DELETE", one, self._delete, "Ends a subscription", statuses=(202,)),
         ]
 
     async def of_cluster(self, cluster: str) -> list[dict[str, Any]]:
@@ -82,7 +96,7 @@ class Subscriptions:
         return json_response(await self._shown(self._find(request)))
 
     async def _create(self, request: Request) -> Response:
-        subscription = await self._make(await read_json(request, _NewSubscription))
+        subscription = await self._make(await read_json(request, NewSubscription))
         check_done(await self._gateway.ask_registry(CreateSubscription(subscription)))
         shown = await self._shown(subscription)
         return json_response(shown, 201, {"location": f"subscriptions/{subscription.id}"})
@@ -120,7 +134,7 @@ class Subscriptions:
 
     # --- making one ---
 
-    async def _make(self, wanted: _NewSubscription) -> Subscription:
+    async def _make(self, wanted: NewSubscription) -> Subscription:
         options = wanted.options or {}
         cluster, topic = self._read_source(wanted.source)
         service, handler = self._read_sink(wanted.sink)

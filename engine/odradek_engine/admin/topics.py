@@ -8,9 +8,9 @@ from typing import Annotated, Any, Final
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from odradek_engine.admin.errors import AdminError, json_response
+from odradek_engine.admin.operations import Operation
 from odradek_engine.admin.parameters import read_json
 from odradek_engine.gateway import Gateway
 from odradek_engine.log.port import NewRecord, RecordTooLarge, TopicExists, TopicInfo, UnknownTopic
@@ -23,13 +23,15 @@ PARTITIONS_MAX: Final = 65_535
 _TOPIC_NAME: Final = re.compile(r"(?!\.{1,2}$)[a-zA-Z0-9._-]{1,249}")
 
 
-class _NewTopic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class NewTopic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A topic of the node's own log."""
+
     name: str
     partitions: Annotated[int, msgspec.Meta(ge=1, le=PARTITIONS_MAX)] | None = None
     settings: dict[str, str] = {}
 
 
-class _NewRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class SentRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Key and value as text or as base64; absent means null."""
 
     key: str | None = None
@@ -41,10 +43,12 @@ class _NewRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     timestamp: Annotated[int, msgspec.Meta(ge=0)] | None = None
 
 
-class _Records(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class SentRecords(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A producer's records, numbered from `first_sequence` on: one that comes again is taken once."""
+
     producer_id: str
     first_sequence: Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]
-    records: Annotated[list[_NewRecord], msgspec.Meta(max_length=RECORDS_PER_REQUEST)]
+    records: Annotated[list[SentRecord], msgspec.Meta(max_length=RECORDS_PER_REQUEST)]
 
 
 class Topics:
@@ -55,13 +59,13 @@ class Topics:
         self._producers = producers
         self._engine_topics = engine_topics(cluster_name)
 
-    def routes(self) -> list[Route]:
+    def routes(self) -> list[Operation]:
         """All of them."""
         return [
-            Route("/topics", self._list),
-            Route("/topics", self._create, methods=["POST"]),
-            Route("/topics/{topic}", self._describe),
-            Route("/topics/{topic}/records", self._produce, methods=["POST"]),
+            Operation("GET", "/topics", self._list, "The topics of the node's own log"),
+            Operation("POST", "/topics", self._create, "Makes a topic", body=NewTopic, statuses=(201,)),
+            Operation("GET", "/topics/{topic}", self._describe, "A topic with its partitions"),
+            Operation("POST", "/topics/{topic}/records", self._produce, "Appends records", body=SentRecords),
         ]
 
     async def _list(self, _: Request) -> Response:
@@ -69,7 +73,7 @@ class Topics:
         return json_response({"topics": [_shown(info) for info in found if info.name not in self._engine_topics]})
 
     async def _create(self, request: Request) -> Response:
-        wanted = await read_json(request, _NewTopic)
+        wanted = await read_json(request, NewTopic)
         if not _TOPIC_NAME.fullmatch(wanted.name):
             raise AdminError(400, f"'{wanted.name}' cannot name a topic: use up to 249 letters, digits, '.', '_', '-'")
         self._keep_off(wanted.name)
@@ -100,7 +104,7 @@ class Topics:
     async def _produce(self, request: Request) -> Response:
         name = request.path_params["topic"]
         self._keep_off(name)
-        batch = await read_json(request, _Records, RECORDS_BODY_BYTES)
+        batch = await read_json(request, SentRecords, RECORDS_BODY_BYTES)
         records = [_produced(number, record) for number, record in enumerate(batch.records)]
         try:
             done = await self._producers.produce(name, batch.producer_id, batch.first_sequence, records)
@@ -125,7 +129,7 @@ def _shown(info: TopicInfo) -> dict[str, Any]:
     return {"name": info.name, "partitions": info.partitions, "id": info.id}
 
 
-def _produced(number: int, record: _NewRecord) -> ProducedRecord:
+def _produced(number: int, record: SentRecord) -> ProducedRecord:
     headers = tuple((name, value.encode()) for name, value in record.headers.items())
     key = _bytes(number, "key", record.key, record.key_base64)
     value = _bytes(number, "value", record.value, record.value_base64)

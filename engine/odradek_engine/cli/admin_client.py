@@ -6,7 +6,7 @@ Requests go straight to the node, past any proxy that the environment names.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
@@ -27,6 +27,8 @@ class Endpoints:
 
     admin_url: str
     ingress_url: str
+    auth_token: str = field(default="", repr=False)
+    """Sent along with every request, for who stands in front of the node."""
 
 
 class NodeUnreachable(click.ClickException):
@@ -46,6 +48,12 @@ def api_path(*segments: str) -> str:
     return "/" + "/".join(quote(segment, safe="") for segment in segments)
 
 
+def _authorization(token: str) -> dict[str, str]:
+    if not token.isascii() or not token.isprintable():
+        raise click.UsageError("the token has characters that no header can have")
+    return {"authorization": f"Bearer {token}"} if token else {}
+
+
 class AdminClient:
     """A connection to one node's admin API. Close it, or use it in a `with`."""
 
@@ -57,7 +65,7 @@ class AdminClient:
             self._http = httpx.Client(
                 base_url=self.url,
                 timeout=httpx.Timeout(timeout_s, connect=min(timeout_s, CONNECT_TIMEOUT_S)),
-                headers={"accept": "application/json"},
+                headers={"accept": "application/json"} | _authorization(endpoints.auth_token),
                 trust_env=False,
             )
         except httpx.InvalidURL as error:

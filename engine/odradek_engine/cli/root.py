@@ -17,6 +17,7 @@ from odradek_engine.cli.sql import sql
 from odradek_engine.cli.state import kv
 from odradek_engine.cli.subscriptions import subscriptions
 from odradek_engine.cli.topics import topics
+from odradek_engine.cli.whoami import whoami
 
 DEFAULT_ADMIN_URL = "http://localhost:9070"
 DEFAULT_INGRESS_URL = "http://localhost:8080"
@@ -47,9 +48,16 @@ def _print_version(context: click.Context, _option: click.Parameter, wanted: boo
     show_envvar=True,
     help="Ingress of that node, for the requests that are shown as examples.",
 )
+@click.option(
+    "--auth-token",
+    envvar="RESTATE_AUTH_TOKEN",
+    default="",
+    show_envvar=True,
+    help="Bearer token, for a proxy in front of the node that asks for one.",
+)
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show it.")
 @click.pass_context
-def root(context: click.Context, admin_url: str, ingress_url: str) -> None:
+def root(context: click.Context, admin_url: str, ingress_url: str, auth_token: str) -> None:
     """Odradek gives ordinary Python functions the durability of a Kafka log.
 
     \b
@@ -59,7 +67,7 @@ def root(context: click.Context, admin_url: str, ingress_url: str) -> None:
       odradek kv get Account ada               look at its state
       odradek invocations list --all           look at what ran
     """
-    context.obj = Endpoints(admin_url.rstrip("/"), ingress_url.rstrip("/"))
+    context.obj = Endpoints(admin_url.rstrip("/"), ingress_url.rstrip("/"), auth_token)
 
 
 for command in (
@@ -76,5 +84,6 @@ for command in (
     kv,
     invocations,
     sql,
+    whoami,
 ):
     root.add_command(command)

@@ -186,6 +186,13 @@ class CreateKafkaCluster(Command, frozen=True, array_like=True, tag=21):
     cluster: KafkaCluster
 
 
+class ChangeKafkaCluster(Command, frozen=True, array_like=True, tag=34):
+    """Give a Kafka cluster other properties (registry)."""
+
+    name: str
+    properties: dict[str, str]
+
+
 class DeleteKafkaCluster(Command, frozen=True, array_like=True, tag=22):
     """Remove a Kafka cluster (registry)."""
 
@@ -296,6 +303,7 @@ AnyCommand: TypeAlias = (
     | CleanUp
     | RegisterDeployment
     | CreateKafkaCluster
+    | ChangeKafkaCluster
     | DeleteKafkaCluster
     | CreateSubscription
     | DeleteSubscription

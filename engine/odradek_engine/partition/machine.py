@@ -70,6 +70,7 @@ _DECIDE: Final[Mapping[type, Callable[[Decision, Any], None]]] = {
     c.RemoveDeployment: deployments.decide_removal,
     c.ConfigureService: configure_service.decide,
     c.CreateKafkaCluster: registry.decide_cluster,
+    c.ChangeKafkaCluster: registry.decide_cluster_change,
     c.DeleteKafkaCluster: registry.decide_cluster_deletion,
     c.CreateSubscription: registry.decide_subscription,
     c.DeleteSubscription: registry.decide_subscription_deletion,

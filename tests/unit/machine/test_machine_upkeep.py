@@ -142,6 +142,7 @@ class TestRegistry:
         assert refused.code == 409
         assert world.events == []
 
+    @pytest.mark.row("K12")
     def test_clusters_and_subscriptions(self) -> None:
         world = World()
         cluster = KafkaCluster("k", {"bootstrap.servers": "localhost:9092"}, 1)
@@ -153,10 +154,14 @@ class TestRegistry:
             c.CreateKafkaCluster(KafkaCluster("local", {}, 1)),
             c.DeleteKafkaCluster("k"),
             c.DeleteKafkaCluster("unknown"),
+            c.ChangeKafkaCluster("unknown", {}),
             c.DeleteSubscription("unknown"),
         ]
         outcomes = [world.ask(command) for command in refused]
-        assert [one.code for one in outcomes if isinstance(one, o.Refused)] == [409, 409, 409, 404, 404]
+        assert [one.code for one in outcomes if isinstance(one, o.Refused)] == [409, 409, 409, 404, 404, 404]
+        assert world.ask(c.ChangeKafkaCluster("k", {"metadata.broker.list": "h:1"})) == o.Done()
+        changed = world.tables.clusters.get(b"k")
+        assert changed == KafkaCluster("k", {"metadata.broker.list": "h:1"}, 1)
         world.restart()
         assert world.ask(c.DeleteKafkaCluster("k", force=True)) == o.Done()
         assert world.ask(c.DeleteSubscription("sub_1")) == o.Done()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from odradek_engine.model.commands import (
+    ChangeKafkaCluster,
     CreateKafkaCluster,
     CreateSubscription,
     DeleteKafkaCluster,
@@ -26,10 +29,21 @@ def decide_cluster(d: Decision, command: CreateKafkaCluster) -> None:
     d.answer(Done())
 
 
+def decide_cluster_change(d: Decision, command: ChangeKafkaCluster) -> None:
+    """Its subscriptions begin anew with these properties."""
+    known = d.tables.clusters.get(command.name.encode())
+    if known is None:
+        d.answer(_unknown_cluster(command.name))
+        return
+    d.emit(KafkaClusterChanged(command.name, replace(known, properties=command.properties)))
+    d.effect(RegistryChanged())
+    d.answer(Done())
+
+
 def decide_cluster_deletion(d: Decision, command: DeleteKafkaCluster) -> None:
     """Refused while subscriptions read from it, unless forced."""
     if d.tables.clusters.get(command.name.encode()) is None:
-        d.answer(Refused(404, f"The requested Kafka cluster '{command.name}' does not exist"))
+        d.answer(_unknown_cluster(command.name))
         return
     users = [row.id for _, row in d.tables.subscriptions.rows() if row.cluster == command.name]
     if users and not command.force:
@@ -38,6 +52,10 @@ def decide_cluster_deletion(d: Decision, command: DeleteKafkaCluster) -> None:
     d.emit(KafkaClusterChanged(command.name, None))
     d.effect(RegistryChanged())
     d.answer(Done())
+
+
+def _unknown_cluster(name: str) -> Refused:
+    return Refused(404, f"The requested Kafka cluster '{name}' does not exist")
 
 
 def decide_subscription(d: Decision, command: CreateSubscription) -> None:
