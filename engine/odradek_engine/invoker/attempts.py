@@ -122,7 +122,7 @@ class Attempts:
         self._submit = submit
         self._schema = schema
         self._host_of = host_of
-        self._slots = Slots(limit, lambda: len(schema().deployments) > 1)
+        self._slots = Slots(limit, lambda: len(schema().deployments))
         self._stretch_bytes = stretch_bytes
         self._live: dict[bytes, LiveAttempt] = {}
         self._begun = False

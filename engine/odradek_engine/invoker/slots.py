@@ -1,7 +1,7 @@
 """Which attempts may run: so many at once, shared among deployments, and who waits for one of the slots. Pure.
 
 Within a deployment attempts begin in order; deployments take turns. Where there are several, each leaves a part of what
-is free to the others, so that one whose handlers hang delays no other.
+is free to the others, and a slot for each that holds none, so that those whose handlers hang delay no other.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from typing import Final, NamedTuple
 
 SHARE: Final = 9
 """Where there are several, a deployment holds at most so many slots for each one that it leaves free."""
+KEPT: Final = 2
+"""One slot in so many is kept at most for deployments that hold none."""
 UNKNOWN: Final = "?"
 """Stands for the deployment of attempts that a new leader finds: they tell when they begin."""
 
@@ -25,11 +27,11 @@ class Waiting(NamedTuple):
 
 
 class Slots:
-    """`limit` slots. `several`: whether there is more than one deployment now."""
+    """`limit` slots. `deployments`: how many there are now."""
 
-    def __init__(self, limit: int, several: Callable[[], bool]) -> None:
+    def __init__(self, limit: int, deployments: Callable[[], int]) -> None:
         self._limit = limit
-        self._several = several
+        self._deployments = deployments
         self._taken: Counter[str] = Counter()
         self._free = limit
         self._lanes: OrderedDict[str, deque[Waiting]] = OrderedDict()
@@ -82,4 +84,10 @@ class Slots:
     def _has_room(self, deployment: str) -> bool:
         if self._free < 1:
             return False
-        return not self._several() or self._taken[deployment] <= SHARE * (self._free - 1)
+        known = self._deployments()
+        taken = self._taken[deployment]
+        if known < 2 or not taken:
+            return True
+        left = self._free - 1
+        without_any = known - len(self._taken)
+        return taken <= SHARE * left and left >= min(without_any, self._limit // KEPT)

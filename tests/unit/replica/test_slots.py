@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,8 +13,8 @@ def one(number: int, partition: int = 0) -> Waiting:
     return Waiting(partition, b"%d" % number, 1)
 
 
-def slots(limit: int, *, several: bool = True) -> Slots:
-    return Slots(limit, lambda: several)
+def slots(limit: int, *, deployments: int = 2) -> Slots:
+    return Slots(limit, lambda: deployments)
 
 
 def taken(line: Slots, deployment: str) -> int:
@@ -25,7 +26,7 @@ def taken(line: Slots, deployment: str) -> int:
 
 
 def test_a_single_deployment_may_have_them_all() -> None:
-    assert taken(slots(1000, several=False), "a") == 1000
+    assert taken(slots(1000, deployments=1), "a") == 1000
 
 
 def test_each_of_several_leaves_a_part_to_the_others() -> None:
@@ -42,8 +43,19 @@ def test_few_slots_are_shared_as_well() -> None:
     assert taken(slots(1), "a") == 1
 
 
+@pytest.mark.parametrize("limit", [20, 1000])
+def test_each_finds_a_slot_though_many_keep_theirs(limit: int) -> None:
+    line = slots(limit, deployments=8)
+    held = [taken(line, name) for name in "abcdefgh"]
+    assert all(held), held
+
+
+def test_old_deployments_without_number_do_not_keep_the_slots() -> None:
+    assert taken(slots(100, deployments=5000), "a") == 50
+
+
 def test_those_who_wait_follow_in_order_and_deployments_take_turns() -> None:
-    line = slots(1, several=False)
+    line = slots(1, deployments=1)
     assert line.take("a")
     for number in range(4):
         line.wait("a", one(number))
