@@ -11,7 +11,7 @@ from typing import Final
 
 from odradek_engine.log.simulated_cluster import Faults
 from simulation.crash_points import POINTS
-from simulation.drawing_motifs import draw_motifs
+from simulation.drawing_motifs import draw_interruption, draw_motifs
 from simulation.drawing_operators import draw_configuration, draw_deployments, draw_edit, draw_restart, draw_where
 from simulation.drawing_programs import Programs
 from simulation.faults import CALM, PASSES_MAX
@@ -32,7 +32,15 @@ def draw_plan(seed: int) -> Plan:
     """The plan of a seed."""
     chance = random.Random(f"plan {seed}")
     setting = _draw_setting(chance, seed)
-    return Plan(setting, _draw_requests(chance, setting), _draw_faults(chance, setting), _draw_crashes(chance, setting))
+    requests = _draw_requests(chance, setting)
+    faults, crashes = _draw_faults(chance, setting), _draw_crashes(chance, setting)
+    further_requests, further_faults = draw_interruption(chance, setting, len(requests) + 1)
+    return Plan(
+        setting,
+        tuple(sorted((*requests, *further_requests), key=lambda request: request.at)),
+        tuple(sorted((*faults, *further_faults), key=lambda fault: fault.at)),
+        crashes,
+    )
 
 
 def _draw_setting(chance: random.Random, seed: int) -> Setting:
@@ -71,7 +79,7 @@ def _weather(chance: random.Random) -> Faults:
 # --- requests ---
 
 
-def _draw_requests(chance: random.Random, setting: Setting) -> tuple[Request, ...]:
+def _draw_requests(chance: random.Random, setting: Setting) -> list[Request]:
     programs = Programs(chance)
     count = chance.randint(*REQUESTS)
     kinds = chance.choices(("cell", "program", "control", "produce", "flow"), k=6)
@@ -87,7 +95,7 @@ def _draw_requests(chance: random.Random, setting: Setting) -> tuple[Request, ..
         requests.append(_DRAW[kind](chance, programs, requests, request))
     requests += draw_deployments(chance, setting, len(requests) + 1)
     requests += draw_motifs(chance, setting, len(requests) + 1)
-    return tuple(sorted(requests, key=lambda request: request.at))
+    return requests
 
 
 def _with(request: Request, **changes: object) -> Request:
@@ -191,7 +199,7 @@ _DRAW: Final = {
 # --- faults ---
 
 
-def _draw_faults(chance: random.Random, setting: Setting) -> tuple[Fault, ...]:
+def _draw_faults(chance: random.Random, setting: Setting) -> list[Fault]:
     kinds = ["crash", "crash", "power", "storm", "jump", "drift", "wobble", "sync", "stop"]
     if setting.shared:
         kinds += ["lose disk", "freeze", "flip"]
@@ -205,7 +213,7 @@ def _draw_faults(chance: random.Random, setting: Setting) -> tuple[Fault, ...]:
         kind = chance.choice(loved)
         at = chance.uniform(0.0, setting.seconds)
         faults.append(Fault(at, kind, chance.randrange(setting.nodes), _amount(chance, kind)))
-    return tuple(sorted(faults, key=lambda fault: fault.at))
+    return faults
 
 
 def _amount(chance: random.Random, kind: str) -> float:

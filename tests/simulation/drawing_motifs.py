@@ -6,7 +6,7 @@ import random
 from typing import Any, Final
 
 from simulation.drawing_programs import KEYS
-from simulation.plan import Request, Setting
+from simulation.plan import Fault, Request, Setting
 
 OFTEN: Final = 0.12
 _OPERATIONS: Final[tuple[list[Any], ...]] = (
@@ -25,6 +25,21 @@ def draw_motifs(chance: random.Random, setting: Setting, number: int) -> list[Re
         if chance.random() < OFTEN:
             requests += motif(chance, chance.uniform(0.0, setting.seconds / 2), number + len(requests))
     return requests
+
+
+def draw_interruption(chance: random.Random, setting: Setting, number: int) -> tuple[list[Request], list[Fault]]:
+    """Messages between partitions are under way, several of them, when the nodes die. Or nothing."""
+    if setting.partitions == 1 or chance.random() >= OFTEN:
+        return [], []
+    at = chance.uniform(0.2, setting.seconds * 0.8)
+    requests = [
+        Request(
+            number + n, at, "send", 0, "Actor", "run", key, {"id": f"r{number + n}", "ops": [["tell", [*KEYS, *KEYS]]]}
+        )
+        for n, key in enumerate(KEYS)
+    ]
+    end = at + chance.uniform(0.0, 0.04)
+    return requests, [Fault(end, chance.choice(("crash", "power")), node) for node in range(setting.nodes)]
 
 
 def _live_again(chance: random.Random, at: float, number: int) -> list[Request]:
