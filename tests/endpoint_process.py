@@ -9,7 +9,8 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from live_node import REPOSITORY, die_with_parent, wait_until
+from live_node import REPOSITORY, wait_until
+from parent_death import die_with_parent
 
 SDKS = REPOSITORY / ".cache" / "sdks"
 """Where `make test-sdks` installs the SDKs, a folder for each language."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import base64
 import contextlib
-import ctypes
 import os
 import shutil
 import signal
@@ -26,6 +25,9 @@ from pathlib import Path
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
+
+from free_ports import free_ports
+from parent_death import die_with_parent
 
 KAFKA_VERSION = "4.1.0"
 START_SECONDS_MAX = 90.0
@@ -142,7 +144,7 @@ def broker_process() -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
 
 def _start(libs: Path, directory: Path) -> tuple[subprocess.Popen[bytes], int]:
     directory.mkdir()
-    port, controller_port = _free_ports(2)
+    port, controller_port = free_ports(2)
     properties = directory / "server.properties"
     properties.write_text(_PROPERTIES.format(port=port, controller_port=controller_port, data=directory / "data"))
     java = ["java", *JAVA_OPTIONS, "-cp", f"{libs}/*"]
@@ -151,25 +153,8 @@ def _start(libs: Path, directory: Path) -> tuple[subprocess.Popen[bytes], int]:
     subprocess.run(form, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
     with (directory / "output").open("wb") as output:
         run = [*java, "kafka.Kafka", str(properties)]
-        process = subprocess.Popen(run, cwd=directory, stdout=output, stderr=output, preexec_fn=_die_with_parent)
+        process = subprocess.Popen(run, cwd=directory, stdout=output, stderr=output, preexec_fn=die_with_parent)
     return process, port
-
-
-def _die_with_parent() -> None:
-    """Has Linux kill this process when its parent dies; elsewhere the parent's own clean-up has to do."""
-    if sys.platform == "linux":
-        set_parent_death_signal = 1
-        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
-
-
-def _free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as sockets:
-        ports = []
-        for _ in range(count):
-            listening = sockets.enter_context(socket.socket())
-            listening.bind(("127.0.0.1", 0))
-            ports.append(listening.getsockname()[1])
-        return ports
 
 
 def _answers(process: subprocess.Popen[bytes], port: int) -> bool:

@@ -11,7 +11,6 @@ The process never outlives the test's own process.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import json
 import os
 import secrets
@@ -28,6 +27,7 @@ import httpx
 
 from free_ports import free_ports
 from odradek_engine.ulid import RANDOM_BYTES, make_ulid
+from parent_death import die_with_parent
 
 T = TypeVar("T")
 
@@ -320,13 +320,6 @@ class LiveNode(HttpNode):
         except subprocess.TimeoutExpired:
             process.kill()
             return process.wait()
-
-
-def die_with_parent() -> None:
-    """Has Linux kill this process when its parent dies; elsewhere the parent's own clean-up has to do."""
-    if sys.platform == "linux":
-        set_parent_death_signal = 1
-        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
 
 
 def _json(value: Any) -> str:

@@ -14,7 +14,8 @@ import httpx
 import pytest
 
 from free_ports import free_ports
-from live_node import REPOSITORY, die_with_parent, wait_until
+from live_node import REPOSITORY, wait_until
+from parent_death import die_with_parent
 
 INSTALLED = REPOSITORY / ".cache" / "restate" / "node_modules" / "@restatedev"
 START_SECONDS_MAX = 60.0

@@ -156,11 +156,3 @@ class FakeGateway:
 
     async def query(self, sql: str) -> list[Mapping[str, object]]:
         raise NotImplementedError
-
-
-async def until(condition: Callable[[], bool], seconds: float = WAIT_SECONDS) -> None:
-    """Waits for a condition; fails after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come about in time"
-        await asyncio.sleep(0.005)

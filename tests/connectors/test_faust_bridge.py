@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from connector_fakes import until
+
+from until import until
 
 faust = pytest.importorskip("faust")
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
-from connector_fakes import FakeGateway, Targets, handler, schema_of, subscription, until
+from connector_fakes import FakeGateway, Targets, handler, schema_of, subscription
 from doomed_node import run_until_killed
 
 from odradek_connectors import open_subscriptions
@@ -20,6 +20,7 @@ from odradek_connectors.resolver import KafkaSourceResolver
 from odradek_connectors.subscriptions import Subscriptions
 from odradek_engine.log.port import LogUnavailable, UnknownTopic
 from odradek_engine.model.rows import KafkaCluster, Subscription
+from until import until
 
 pytestmark = pytest.mark.kafka
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from connector_fakes import PARTITIONS, FakeGateway, Targets, handler, schema_of, subscription, until
+from connector_fakes import PARTITIONS, FakeGateway, Targets, handler, schema_of, subscription
 from doomed_node import run_until_killed
 
 from odradek.protocol.messages import Header
@@ -26,6 +26,7 @@ from odradek_engine.model.outcomes import Refused
 from odradek_engine.model.rows import SourceKind, Subscription
 from odradek_engine.model.target import TargetKind
 from odradek_engine.partition.routing import new_invocation_id, partition_of_invocation
+from until import until
 
 SOURCE_PARTITIONS = 3
 

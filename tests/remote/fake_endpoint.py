@@ -338,12 +338,5 @@ class FakeEndpoint:
         assert not self.errors, self.errors
 
 
-async def until(condition: Callable[[], Any]) -> None:
-    """Waits for what must come."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while not condition():  # noqa: ASYNC110  (the condition is the test's)
-            await asyncio.sleep(0.001)
-
-
 def run(test: Coroutine[Any, Any, None]) -> None:
     asyncio.run(test)

@@ -7,13 +7,14 @@ from functools import partial
 from typing import Any
 
 import pytest
-from fake_endpoint import FakeEndpoint, Handler, run, until
+from fake_endpoint import FakeEndpoint, Handler, run
 from remote_caller import ECHOED, MIB, PATIENT, QUICK, Caller, done, echo, outcome, pool_at
 from scripted_transport import INPUT, ListeningEngine
 
 from odradek.protocol import messages as m
 from odradek_engine.invoker.remote.attempt import State
 from odradek_engine.invoker.remote.transport import Timing
+from until import until
 
 
 class TestHttp1:

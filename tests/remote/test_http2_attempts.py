@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from fake_endpoint import FakeEndpoint, Handler, run, until
+from fake_endpoint import FakeEndpoint, Handler, run
 from h2.errors import ErrorCodes
 from remote_caller import ECHOED, MIB, QUICK, Caller, done, echo, outcome, pool_at
 from scripted_transport import INPUT
@@ -18,6 +18,7 @@ from odradek_engine.invoker.remote.attempt import State
 from odradek_engine.invoker.remote.http2_h2 import H2Codec
 from odradek_engine.invoker.remote.http2_ngh2 import Ngh2Codec
 from odradek_engine.invoker.remote.transport import UNSENT_BYTES
+from until import until
 
 
 @pytest.fixture(params=[Ngh2Codec, H2Codec], ids=["ngh2", "h2"])

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_endpoint import FakeEndpoint, run, until
+from fake_endpoint import FakeEndpoint, run
 from remote_caller import ECHOED, QUICK, Caller, done, echo, outcome, pool_at
 from scripted_transport import ListeningEngine
 from tls_files import TlsPair, make_tls_files
 
 from odradek_engine.invoker.remote.address import Address, parse_address
 from odradek_engine.invoker.remote.connecting import BadTlsFile, Connector, TlsFiles
+from until import until
 
 
 class TestConnecting:

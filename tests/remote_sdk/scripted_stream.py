@@ -17,6 +17,7 @@ from odradek.protocol.codec import CODECS, content_type
 from odradek.protocol.framing import FrameReader
 from odradek.protocol.ids import format_invocation_id
 from odradek.protocol.messages import End, Error, HandlerMessage, Message, Start, Suspension
+from until import until
 
 T = TypeVar("T")
 DEADLINE_S = 10
@@ -140,12 +141,6 @@ class Stream:
     @property
     def nothing_more(self) -> bool:
         return self._heard.empty()
-
-
-async def until(condition: Callable[[], Any]) -> None:
-    async with asyncio.timeout(DEADLINE_S):
-        while not condition():  # noqa: ASYNC110  (the condition is the test's)
-            await asyncio.sleep(0)
 
 
 async def settle() -> None:

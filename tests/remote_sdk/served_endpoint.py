@@ -8,7 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from live_node import PACKAGES, die_with_parent
+from live_node import PACKAGES
+from parent_death import die_with_parent
 
 STOP_SECONDS_MAX = 20.0
 

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
-from scripted_stream import Stream, run, settle, start, until
+from scripted_stream import Stream, run, settle, start
 
 import odradek
 from odradek.protocol.codec import CODECS
@@ -30,6 +30,7 @@ from odradek.protocol.messages import (
 )
 from odradek.remote import conversation
 from odradek.serde import BytesSerde
+from until import until
 
 VERSIONS = (5, 6, 7)
 CHUNK_BYTES = 65_536

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from scripted_stream import Stream, run, settle, start, until
+from scripted_stream import Stream, run, settle, start
 
 import odradek
 from odradek.protocol.messages import End, Error, InputCommand, SetStateCommand
 from odradek.remote import outgoing
+from until import until
 
 WRITES = 1000
 VALUE_BYTES = 50_000

@@ -222,11 +222,3 @@ async def speak(port: int, *parts: bytes, end: bool = False) -> bytes:
         return await asyncio.wait_for(reader.read(-1), 10)
     finally:
         writer.close()
-
-
-async def until(condition: Callable[[], object], deadline_seconds: float = 10) -> None:
-    """Returns when the condition holds."""
-    end = asyncio.get_running_loop().time() + deadline_seconds
-    while not condition():
-        assert asyncio.get_running_loop().time() < end, "the condition never came true"
-        await asyncio.sleep(0.001)

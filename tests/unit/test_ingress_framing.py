@@ -10,7 +10,7 @@ from functools import partial
 
 import httpx
 import pytest
-from fakes_http import FakeGateway, echo, ingress, speak, until
+from fakes_http import FakeGateway, echo, ingress, speak
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,6 +20,7 @@ from odradek_engine.listening import CannotListen
 from odradek_engine.model.commands import AnyCommand, Invoke
 from odradek_engine.model.outcomes import AnyOutcome, Ended
 from odradek_engine.model.rows import Result
+from until import until
 
 RAW_ID = bytes(24)
 CLOSE = b"connection: close\r\n"

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from fakes_http import NOW_MS, FakeGateway, echo, ingress, until
+from fakes_http import NOW_MS, FakeGateway, echo, ingress
 
 from odradek.protocol.ids import format_awakeable_id, format_invocation_id
 from odradek.protocol.messages import Failure
@@ -30,6 +30,7 @@ from odradek_engine.model.outcomes import (
 from odradek_engine.model.rows import Result
 from odradek_engine.model.target import Target, TargetKind
 from odradek_engine.partition.routing import new_invocation_id
+from until import until
 
 RAW_ID = bytes.fromhex("a8608806caec20c1e54a431d84931828eeff318b5f10e7be")
 INVOCATION = "inv_1gA1bkjbSDNe5Oe8AYv0PhmXuI38GnZKGV"

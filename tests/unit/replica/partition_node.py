@@ -26,15 +26,9 @@ from odradek_engine.replica.recovery import Journal
 from odradek_engine.replica.release import Release
 from odradek_engine.replica.rounds import Rounds
 from odradek_engine.store.memory import MemoryStore
+from until import until
 
 DEADLINE_SECONDS = 10.0
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Lets the loop run until something holds."""
-    async with asyncio.timeout(DEADLINE_SECONDS):
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.001)
 
 
 class HandClock:

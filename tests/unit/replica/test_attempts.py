@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 from msgspec.structs import replace
-from partition_node import HandClock, Handler, Handlers, until
+from partition_node import HandClock, Handler, Handlers
 
 from machine_world import HANDLERS, INPUT, World, add, service
 from odradek.protocol import messages as m
@@ -21,6 +21,7 @@ from odradek_engine.model.commands import AnyCommand, BeginAttempt, FailAttempt,
 from odradek_engine.model.effects import Deliver, StartAttempt
 from odradek_engine.model.registry import Deployment, Schema
 from odradek_engine.model.rows import AttemptFailure, Invocation
+from until import until
 
 DONE = (m.OutputCommand(b"out"), m.End())
 DEPLOYMENT = Deployment("dp", 1, "sdk", 5, 7, (), in_process=False)

@@ -7,7 +7,6 @@ from collections.abc import Coroutine, Sequence
 from typing import Any
 
 import pytest
-from partition_node import until
 
 from machine_world import World, add, service
 from odradek.protocol.messages import SetStateCommand
@@ -18,6 +17,7 @@ from odradek_engine.replica.position import Position, read_position
 from odradek_engine.replica.rounds import Rounds
 from odradek_engine.store.memory import MemoryStore
 from odradek_engine.store.port import Change, StoreError
+from until import until
 
 
 def run(test: Coroutine[Any, Any, None]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 import pytest
-from partition_node import HandLog, PartitionNode, until
+from partition_node import HandLog, PartitionNode
 
 from machine_world import INPUT, NOW, add, service
 from odradek.protocol import messages as m
@@ -17,6 +17,7 @@ from odradek_engine.model.events import TimerCleared
 from odradek_engine.model.rows import Phase
 from odradek_engine.replica import leader, processor, timers
 from odradek_engine.replica.record import decode_record
+from until import until
 
 
 def run(test: Coroutine[Any, Any, None]) -> None:

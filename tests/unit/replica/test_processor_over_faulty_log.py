@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 import pytest
-from partition_node import Handler, Handlers, HandLog, PartitionNode, until
+from partition_node import Handler, Handlers, HandLog, PartitionNode
 
 from machine_world import INPUT, add
 from odradek.protocol import messages as m
@@ -18,6 +18,7 @@ from odradek_engine.model import commands as c
 from odradek_engine.model import outcomes as o
 from odradek_engine.replica import candidacy, processor
 from odradek_engine.store.memory import MemoryStore
+from until import until
 
 FAULTS = Faults(delay_ms=(0.0, 1.0), slow=0.05, slow_ms=(1.0, 10.0), error=0.05, late_ms=(0.0, 30.0), doubled=0.03)
 CALLS = 60

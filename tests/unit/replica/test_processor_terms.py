@@ -7,7 +7,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 import pytest
-from partition_node import HandClock, HandLog, PartitionNode, until
+from partition_node import HandClock, HandLog, PartitionNode
 
 from machine_world import INPUT, NOW, add, service
 from odradek.protocol import messages as m
@@ -20,8 +20,10 @@ from odradek_engine.model.registry import Deployment
 from odradek_engine.model.rows import Caller, Result
 from odradek_engine.replica import leader, processor
 from odradek_engine.replica.announcement import announcement_record
+from odradek_engine.replica.fence import Fence
 from odradek_engine.replica.position import read_position
 from odradek_engine.replica.recovery import Deposed
+from until import until
 
 DONE = (m.OutputCommand(b"out"), m.End())
 AGAIN_SECONDS = 0.02
@@ -33,8 +35,6 @@ def run(test: Coroutine[Any, Any, None]) -> None:
 
 def created(log: HandLog) -> list[bytes]:
     """Invocations created by records that count, in order."""
-    from odradek_engine.replica.fence import Fence
-
     fence, found = Fence(), []
     for record in log.records():
         admitted = fence.admit(record)

@@ -8,13 +8,14 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
-from partition_node import HandLog, PartitionNode, until
+from partition_node import HandLog, PartitionNode
 
 from machine_world import INPUT, add, service
 from odradek.protocol import messages as m
 from odradek_engine.model import commands as c
 from odradek_engine.model import outcomes as o
 from odradek_engine.model.rows import Result
+from until import until
 
 
 def run(test: Coroutine[Any, Any, None]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from partition_node import HandLog, PartitionNode, until
+from partition_node import HandLog, PartitionNode
 
 from machine_world import INPUT, NOW, service
 from odradek_engine.log.port import OffsetOutOfRange
@@ -22,6 +22,7 @@ from odradek_engine.replica.position import read_position
 from odradek_engine.replica.record import FORMAT, JournalRecord, encode_part, encode_record
 from odradek_engine.replica.recovery import Deposed, PartitionHalted
 from odradek_engine.store.memory import MemoryStore
+from until import until
 
 
 def run(test: Coroutine[Any, Any, None]) -> None:
