@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any, NamedTuple
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote
 
 from odradek.endpoint import Application
 from odradek.remote.aws_lambda import LambdaHandler, lambda_handler
@@ -39,6 +39,7 @@ class StandIn:
         self.arns: list[str] = []
         self.keys: list[str] = []
         self.replies: list[Reply] = []
+        self.role_requests: list[dict[str, list[str]]] = []
         self.url = ""
         self._process = ThreadPoolExecutor(1)
         self._handler: LambdaHandler = self._process.submit(lambda_handler, application).result()
@@ -84,6 +85,7 @@ class StandIn:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 if not self.path.startswith("/2015-03-31/functions/"):
+                    stand_in.role_requests.append(parse_qs(body.decode()))
                     self._answer(200, {"content-type": "text/xml"}, ROLE.encode())
                     return
                 reply = stand_in.invoked(self.path, self.headers["authorization"], json.loads(body))

@@ -184,6 +184,22 @@ def test_a_function_is_invoked_in_a_role(node: LiveNode, stand_in: StandIn) -> N
 
 
 @pytest.mark.row("A3")
+def test_settings_of_functions(tmp_path: Path, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "orders")
+    settings = {
+        "RESTATE_WORKER__INVOKER__REQUEST_COMPRESSION_THRESHOLD": "10 KiB",
+        "RESTATE_WORKER__INVOKER__AWS_ASSUME_ROLE_EXTERNAL_ID": "shop/4711",
+    }
+    with live_node(tmp_path, environment=settings | stand_in.environment) as node:
+        register(node, assume_role_arn="arn:aws:iam::123456789012:role/invoker")
+        assert node.call("Orders", "place", "b" * 5_000) == 5_000
+        assert "zstd" not in {event["headers"].get("content-encoding") for event in stand_in.events}
+        assert node.call("Orders", "place", "b" * 20_000) == 20_000
+        assert "zstd" in {event["headers"].get("content-encoding") for event in stand_in.events}
+    assert {request["ExternalId"][0] for request in stand_in.role_requests} == {"shop/4711"}
+
+
+@pytest.mark.row("A3")
 def test_a_role_that_is_none_is_refused(node: LiveNode) -> None:
     with pytest.raises(Refused) as refused:
         register(node, assume_role_arn="invoker")

@@ -248,6 +248,7 @@ def test_a_setting_without_default_is_the_only_kind_in_a_comment() -> None:
     commented = re.findall(r"^# ([a-z0-9-]+) =", dumped, re.MULTILINE)
     assert commented == [
         "default-num-partitions",
+        "aws-assume-role-external-id",
         "request-identity-private-key-pem-file",
         "tls-ca-file",
         "tls-client-certificate-file",

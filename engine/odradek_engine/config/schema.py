@@ -75,6 +75,10 @@ class InvokerConfig(Section, frozen=True, kw_only=True):
     http2_keep_alive_timeout_ms: Annotated[int, Duration(1)] = 20 * SECOND_MS
     http2_idle_connection_timeout_ms: Annotated[int, Duration(1)] = 5 * MINUTE_MS
     http2_streams_per_connection_limit: Annotated[int, Integer(1, 1_000_000)] = 128
+    request_compression_threshold_bytes: Annotated[int, Size(0, GIB)] = 4 * MIB
+    """A request to a function on AWS Lambda beyond it is compressed, where the function takes that."""
+    aws_assume_role_external_id: Annotated[str | None, Text(r"[\w+=,.@:/-]{2,1224}", "is no external id")] = None
+    """Told to AWS with every role that is assumed for a function."""
     request_identity_private_key_pem_file: Annotated[Path | None, Directory()] = None
     """An Ed25519 key that signs every request to a deployment."""
     request_identity_expiration_ms: Annotated[int, Duration(SECOND_MS, HOUR_MS)] = MINUTE_MS

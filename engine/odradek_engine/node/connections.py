@@ -6,6 +6,7 @@ from odradek_engine.config import Config
 from odradek_engine.gateway import Clock
 from odradek_engine.invoker.remote.connecting import Connector, TlsFiles
 from odradek_engine.invoker.remote.deployments import RemoteDeployments
+from odradek_engine.invoker.remote.lambda_client import FunctionTerms
 from odradek_engine.invoker.remote.signing import load_signer
 from odradek_engine.invoker.remote.transport import Timing
 
@@ -30,4 +31,7 @@ def connector(config: Config) -> Connector:
         idle=invoker.http2_idle_connection_timeout_ms / 1000,
     )
     files = TlsFiles(invoker.tls_ca_file, invoker.tls_client_certificate_file, invoker.tls_client_key_file)
-    return Connector(timing, invoker.http2_streams_per_connection_limit, files)
+    functions = FunctionTerms(
+        invoker.request_compression_threshold_bytes, invoker.aws_assume_role_external_id or "", timing.connect
+    )
+    return Connector(timing, invoker.http2_streams_per_connection_limit, files, functions)

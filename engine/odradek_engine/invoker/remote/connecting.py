@@ -13,7 +13,7 @@ from odradek_engine.invoker.remote.http1_connection import Http1Connection
 from odradek_engine.invoker.remote.http2_codec import Http2Codec
 from odradek_engine.invoker.remote.http2_connection import STREAMS_MAX, Http2Connection
 from odradek_engine.invoker.remote.lambda_arn import LambdaArn
-from odradek_engine.invoker.remote.lambda_client import LambdaClient
+from odradek_engine.invoker.remote.lambda_client import FunctionTerms, LambdaClient
 from odradek_engine.invoker.remote.lambda_function import LambdaFunction
 from odradek_engine.invoker.remote.pool import ConnectionPool, Kind
 from odradek_engine.invoker.remote.transport import Requests, Timing
@@ -48,10 +48,17 @@ class BadTlsFile(Exception):
 class Connector:
     """Opens pools. Raises `BadTlsFile`."""
 
-    def __init__(self, timing: Timing = Timing(), streams_max: int = STREAMS_MAX, tls: TlsFiles = TlsFiles()) -> None:
+    def __init__(
+        self,
+        timing: Timing = Timing(),
+        streams_max: int = STREAMS_MAX,
+        tls: TlsFiles = TlsFiles(),
+        functions: FunctionTerms = FunctionTerms(),
+    ) -> None:
         self._timing = timing
         self._streams_max = streams_max
         self._tls = tls
+        self._functions = functions
         self._contexts: dict[str, ssl.SSLContext] = {}
         if any(tls):
             self._make_context(ALPN_HTTP2)
@@ -68,7 +75,7 @@ class Connector:
 
     def function(self, arn: LambdaArn, assume_role_arn: str, compression: str) -> Pool:
         """The way to a function on AWS Lambda."""
-        return LambdaFunction(LambdaClient(arn, assume_role_arn, compression, self._timing.connect), str(arn))
+        return LambdaFunction(LambdaClient(arn, assume_role_arn, compression, self._functions), str(arn))
 
     def _context(self, address: Address, protocol: str) -> ssl.SSLContext | None:
         if not address.secure:

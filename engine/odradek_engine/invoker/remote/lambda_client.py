@@ -19,8 +19,6 @@ from odradek.remote.aws_lambda import ZSTD, find_zstd
 from odradek_engine.invoker.remote.lambda_arn import LambdaArn
 from odradek_engine.invoker.remote.transport import RequestHead
 
-COMPRESSED_FROM_BYTES: Final = 4 * 1024 * 1024
-"""A request body beyond that is compressed, if the function takes that: 6 MB with Base64 is the most for an event."""
 ANSWER_BYTES_MAX: Final = 256 * 1024 * 1024
 """What an answer may become when its compression is undone."""
 ANSWER_SECONDS_MAX: Final = 16 * 60
@@ -31,6 +29,16 @@ _SESSION_NAME: Final = "odradek"
 _TOLD_BY_STATUS: Final = (413, 429, 503)
 """Answers of the API itself that say what an endpoint would say by them."""
 _COMPLAINT_CHARACTERS: Final = 2000
+
+
+class FunctionTerms(NamedTuple):
+    """What holds for all functions of a node."""
+
+    compressed_from_bytes: int = 4 * 1024 * 1024
+    """A larger request body is compressed, if the function takes that: 6 MB with Base64 is the most for an event."""
+    external_id: str = ""
+    """Told to roles that are assumed; those of others may ask for it."""
+    connect_seconds: float = 10.0
 
 
 class Answer(NamedTuple):
@@ -61,11 +69,11 @@ class LambdaClient:
     """Invokes one function. `assume_role_arn`: the role to do that in; empty: the node's own. `compression`: what the
     function takes, `zstd` or nothing."""
 
-    def __init__(self, arn: LambdaArn, assume_role_arn: str, compression: str, connect_seconds: float) -> None:
+    def __init__(self, arn: LambdaArn, assume_role_arn: str, compression: str, terms: FunctionTerms) -> None:
         self._arn = arn
         self._assume_role_arn = assume_role_arn
         self._zstd = find_zstd() if compression == ZSTD else None
-        self._connect_seconds = connect_seconds
+        self._terms = terms
         self._client: Any = None
 
     def invoke(self, head: RequestHead, body: bytes) -> Answer:
@@ -91,7 +99,7 @@ class LambdaClient:
         headers = dict(head.headers)
         if self._zstd is not None:
             headers["accept-encoding"] = ZSTD
-            if len(body) > COMPRESSED_FROM_BYTES:
+            if len(body) > self._terms.compressed_from_bytes:
                 headers["content-encoding"] = ZSTD
                 body = self._zstd.compress(body)
         return msgspec.json.encode(
@@ -107,7 +115,7 @@ class LambdaClient:
     def _make_client(self) -> Any:
         boto3 = importlib.import_module("boto3")
         config = importlib.import_module("botocore.config").Config(
-            connect_timeout=self._connect_seconds,
+            connect_timeout=self._terms.connect_seconds,
             read_timeout=ANSWER_SECONDS_MAX,
             max_pool_connections=CONNECTIONS_MAX,
             retries={"total_max_attempts": 1},
@@ -125,11 +133,14 @@ class LambdaClient:
         if own is None:
             raise InvokeFailed("there are no AWS credentials to assume the role with")
         logging.getLogger("botocore.credentials").setLevel(logging.ERROR)  # what it warns of fails the request, too
+        told = {"RoleSessionName": _SESSION_NAME}
+        if self._terms.external_id:
+            told["ExternalId"] = self._terms.external_id
         fetcher = credentials.AssumeRoleCredentialFetcher(
             client_creator=session._session.create_client,
             source_credentials=own,
             role_arn=self._assume_role_arn,
-            extra_args={"RoleSessionName": _SESSION_NAME},
+            extra_args=told,
         )
         inner._credentials = credentials.DeferredRefreshableCredentials(
             refresh_using=fetcher.fetch_credentials, method="assume-role"
