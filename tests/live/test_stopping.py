@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from live_node import live_node, wait_until
+from free_ports import free_ports
+from live_node import PACKAGES, live_node, wait_until
+from parent_death import die_with_parent
 
 pytestmark = pytest.mark.live
 
@@ -69,3 +74,23 @@ def test_a_step_in_a_thread_keeps_no_process(tmp_path: Path, options: list[str])
         assert node.stop() == 0
         assert "WARNING" not in node.said()
         assert "ERROR" not in node.said()
+
+
+def test_a_node_that_is_still_starting_stops_at_once(tmp_path: Path) -> None:
+    app, begun = tmp_path / "slow.py", tmp_path / "begun"
+    app.write_text(f"import pathlib, time\npathlib.Path({str(begun)!r}).touch()\ntime.sleep(600)\n")
+    ports = dict(zip(("ingress", "admin", "node"), free_ports(3), strict=True))
+    command = [sys.executable, "-m", "odradek", "server", "--isolated", "--app", str(app), "--base-dir", "data"]
+    node = subprocess.Popen(
+        command + [f"--{name}-port={port}" for name, port in ports.items()],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(PACKAGES)},
+        preexec_fn=die_with_parent,
+    )
+    try:
+        wait_until(begun.exists, "the application is being loaded")
+        node.terminate()
+        assert node.wait(20) == 0
+    finally:
+        node.kill()
+        node.wait()

@@ -9,7 +9,7 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from odradek.endpoint import Application
@@ -101,29 +101,46 @@ async def _serve(config: Config, applications: Sequence[Application], isolated: 
     def stop(error: Exception | None = None) -> None:
         if not stopped.done():
             stopped.set_result(error)
+            _end_anyway_after(config.shutdown_timeout_ms / 1000)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
     async with contextlib.AsyncExitStack() as closing:
-        watchdog = Watchdog("everything on this node")
-        host = SystemHost(config)
-        children = [IsolatedApplication(path, config, host.clock) for path in isolated]
-        for child in children:
-            closing.push_async_callback(child.stop)
-        node = Node(config, applications, host, stop, [await child.start() for child in children])
-        closing.push_async_callback(node.stop)
-        await node.start()
-        for child in children:
-            child.watch(node.application_changed, stop)
-        doors = Doors(node)
-        closing.push_async_callback(doors.close)
-        await doors.open()
-        _spare_the_collector()
-        watchdog.start()
-        closing.callback(watchdog.stop)
-        _log.info("node %s is ready", config.node_name)
+        starting = loop.create_task(_start(config, applications, isolated, stop, closing))
+        await asyncio.wait((starting, stopped), return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            starting.result()
+            _log.info("node %s is ready", config.node_name)
+        else:
+            starting.cancel()
+            await asyncio.gather(starting, return_exceptions=True)
         error = await stopped
-        _end_anyway_after(config.shutdown_timeout_ms / 1000)
     if error is not None:
         raise error
     return 0
+
+
+async def _start(
+    config: Config,
+    applications: Sequence[Application],
+    isolated: Sequence[Path],
+    stop: Callable[[Exception | None], None],
+    closing: contextlib.AsyncExitStack,
+) -> None:
+    """Everything that runs, each with how it is closed."""
+    watchdog = Watchdog("everything on this node")
+    host = SystemHost(config)
+    children = [IsolatedApplication(path, config, host.clock) for path in isolated]
+    for child in children:
+        closing.push_async_callback(child.stop)
+    node = Node(config, applications, host, stop, [await child.start() for child in children])
+    closing.push_async_callback(node.stop)
+    await node.start()
+    for child in children:
+        child.watch(node.application_changed, stop)
+    doors = Doors(node)
+    closing.push_async_callback(doors.close)
+    await doors.open()
+    _spare_the_collector()
+    watchdog.start()
+    closing.callback(watchdog.stop)
