@@ -27,8 +27,7 @@ class EndpointProcess:
         self.url = f"http://127.0.0.1:{port}"
         self._command = command
         self._port = port
-        self.code = code
-        """The folder that the next start runs."""
+        self._code = code
         self._environment = environment
         self._log = directory / "endpoint.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -39,7 +38,7 @@ class EndpointProcess:
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | self._environment
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                self._command, cwd=self.code, env=environment, stdout=log, stderr=log, preexec_fn=die_with_parent
+                self._command, cwd=self._code, env=environment, stdout=log, stderr=log, preexec_fn=die_with_parent
             )
         wait_until(self._listens, "the endpoint listens", START_SECONDS_MAX)
 

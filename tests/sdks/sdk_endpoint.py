@@ -12,6 +12,8 @@ from endpoint_process import SDKS, EndpointProcess
 from free_ports import free_ports
 from live_node import PACKAGES
 
+PYTHON_HANDLERS = HERE / "odradek" / "python_handlers.py"
+
 
 class SdkEndpoint(EndpointProcess):
     """What handlers record goes to the file `effects`, a line each."""
@@ -26,10 +28,15 @@ class SdkEndpoint(EndpointProcess):
         }
         if variant.sdk == "odradek":
             environment["PYTHONPATH"] = os.pathsep.join(PACKAGES)
+        elif variant.sdk == "python":
+            environment["PYTHONPATH"] = str(directory)
         command = LANGUAGES[variant.sdk].serve(port)
         super().__init__(command, port, directory, code=HERE / variant.sdk, environment=environment)
         self.effects = directory / "effects"
         self.effects.touch()
+        self.python_handlers = directory / PYTHON_HANDLERS.name
+        """What the official Python SDK serves."""
+        self.python_handlers.write_text(PYTHON_HANDLERS.read_text().replace("odradek", "restate"))
 
 
 def application_settings(variant: Variant, directory: Path) -> dict[str, str]:

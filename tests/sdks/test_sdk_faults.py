@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -150,16 +149,13 @@ def test_an_endpoint_that_hangs_is_left_and_its_invocations_go_on_when_it_is_bac
 def test_an_endpoint_that_comes_back_with_other_code_is_told_apart(tmp_path: Path) -> None:
     with served(Variant("python", "duplex", 6), tmp_path) as remote:
         endpoint = remote.endpoint
-        key, own_code = remote.fresh(), endpoint.code
+        key, handlers = remote.fresh(), endpoint.python_handlers
         invocation = remote.node.send("Greeter", "wait_for", key)
         identifier = wait_until(lambda: remote.node.call("Notes", key, "get", None), "the awakeable's id")
         endpoint.kill()
-        endpoint.code = tmp_path / "changed"
-        shutil.copytree(own_code, endpoint.code)
-        application = endpoint.code / "app.py"
-        before = application.read_text()
-        application.write_text(before.replace("await ctx.object_call(put, key=key, arg=identifier)", CHANGED))
-        assert application.read_text() != before
+        before = handlers.read_text()
+        handlers.write_text(before.replace("await ctx.object_call(put, key=key, arg=identifier)", CHANGED))
+        assert handlers.read_text() != before
         endpoint.start()
         refused = ("RT0016", "backing-off")  # after attempts that found nobody there
 
@@ -170,7 +166,7 @@ def test_an_endpoint_that_comes_back_with_other_code_is_told_apart(tmp_path: Pat
         row = wait_until(refusal, "the replay is refused")
         assert row["last_failure_related_command_index"] == 1
         endpoint.kill()
-        endpoint.code = own_code
+        handlers.write_text(before)
         endpoint.start()
         remote.node.resolve_awakeable(identifier, "here")
         assert remote.node.attach(invocation) == "here"
