@@ -15,6 +15,8 @@ from live_node import Refused, wait_until
 
 MIB = 1024 * 1024
 A_DAY = {"secs": 86400, "nanos": 0}
+UNREADABLE_INPUT = {"python": 500}
+"""The code that an SDK gives to input it cannot read, where that is another one than 400."""
 
 
 @pytest.mark.row("A1", "A2", "A16", "A19")
@@ -52,6 +54,16 @@ def test_a_large_payload_passes_both_ways(remote: SdkNode) -> None:
     answer = httpx.post(f"{remote.node.ingress_url}/Greeter/echo", content=payload, headers=headers, timeout=60)
     assert answer.status_code == 200
     assert answer.content == payload
+
+
+@pytest.mark.row("H5")
+def test_input_that_cannot_be_read_ends_the_invocation(remote: SdkNode) -> None:
+    import httpx
+
+    url = f"{remote.node.ingress_url}/Counter/{remote.fresh()}/add"
+    answer = httpx.post(url, content=b"{", headers={"content-type": "application/json"}, timeout=60)
+    code = UNREADABLE_INPUT.get(remote.variant.sdk, 400)
+    assert (answer.status_code, answer.json()["code"], answer.json()["source"]) == (code, code, "invocation")
 
 
 @pytest.mark.row("E1", "E2")
