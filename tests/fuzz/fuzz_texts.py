@@ -41,7 +41,8 @@ def read_awakeable_id(data: bytes) -> None:
         raw, index = parse_awakeable_id(text)
     except MalformedId:
         return
-    assert format_awakeable_id(raw, index) == text
+    padding = text.removeprefix(format_awakeable_id(raw, index))
+    assert padding in ("", "=", "==")
 
 
 def read_duration(data: bytes) -> None:

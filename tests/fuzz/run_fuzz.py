@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import subprocess
 import sys
 import time
@@ -18,7 +19,12 @@ from pathlib import Path
 from fuzz_target import INPUT_BYTES_MAX, FuzzTarget
 from mutations import damaged
 
-FOUND = Path(__file__).resolve().parents[2] / ".fuzz"
+TESTS = Path(__file__).resolve().parents[1]
+FOUND = TESTS.parent / ".fuzz"
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), *filter(None, sys.path)])}
+"""Of a parser's process, which has another working directory: with what this one can import."""
+TRIED = re.compile(r"(?:number_of_executed_units: +|^)(\d+)(?: inputs from|$)", re.MULTILINE)
+LINES_SHOWN = 40
 
 
 def main(arguments: list[str]) -> int:
@@ -29,14 +35,20 @@ def main(arguments: list[str]) -> int:
     FOUND.mkdir(exist_ok=True)
     targets = all_targets(followed=False)
     share = str(max(1, seconds // len(targets)))
-    failed = []
+    broken = 0
+    print(f"{'parser':28} {'inputs':>12}  {'inputs that follow coverage' if has_atheris() else 'damaged samples'}")
     for target in targets:
-        print(f"--- {target.name}", flush=True)
-        done = subprocess.run([sys.executable, __file__, share, target.name], cwd=FOUND, check=False)
+        command = [sys.executable, __file__, share, target.name]
+        done = subprocess.run(command, cwd=FOUND, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+        said = done.stdout + done.stderr
+        tried = sum(int(number) for number in TRIED.findall(said))
+        print(f"{target.name:28} {tried:12,}  {'BROKEN' if done.returncode else 'nothing broke'}", flush=True)
         if done.returncode:
-            failed.append(target.name)
-    print(f"broken: {', '.join(failed)}; the inputs are in {FOUND}" if failed else "nothing broke")
-    return 1 if failed else 0
+            broken += 1
+            told = [line for line in said.splitlines() if not line.startswith("INFO: ")]
+            print("\n".join(told[-LINES_SHOWN:]), flush=True)
+    print(f"{broken} broken; the inputs are in {FOUND}" if broken else "nothing broke")
+    return 1 if broken else 0
 
 
 def all_targets(*, followed: bool) -> tuple[FuzzTarget, ...]:
@@ -67,7 +79,8 @@ def follow_coverage(target: FuzzTarget, seconds: int) -> int:
     corpus.mkdir(parents=True, exist_ok=True)
     for number, sample in enumerate(target.samples):
         (corpus / f"sample-{number}").write_bytes(sample)
-    settings = [f"-max_total_time={seconds}", f"-max_len={INPUT_BYTES_MAX}", "-timeout=20", "-verbosity=0"]
+    settings = [f"-max_total_time={seconds}", f"-max_len={INPUT_BYTES_MAX}", "-timeout=20"]
+    settings += ["-verbosity=0", "-print_final_stats=1"]
     atheris.Setup([sys.argv[0], *settings, str(corpus)], target.accept)
     atheris.Fuzz()
     return 0

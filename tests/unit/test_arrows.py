@@ -12,7 +12,7 @@ PACKAGES = {"odradek": "sdk", "odradek_engine": "engine", "odradek_connectors": 
 """From the bottom up: a package imports those before it."""
 
 ENGINE_LAYERS = (
-    {"durations", "instants", "ulid", "model", "store.port", "version"},
+    {"durations", "instants", "ulid", "model", "printable", "store.port", "version"},
     {"partition"},
     {"config", "log", "store"},
     {

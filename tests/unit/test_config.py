@@ -95,6 +95,14 @@ def test_variables_reach_every_section() -> None:
     assert config.num_partitions == 8
 
 
+def test_complaints_are_one_line_whatever_a_name_holds() -> None:
+    clusters = '[{name="a", brokers=["b:1"], "x\\u001ey\\n"=["not text"]}]'
+    with pytest.raises(ConfigError) as raised:
+        load_config(None, NODE | {"RESTATE_INGRESS__KAFKA_CLUSTERS": clusters})
+    assert len(str(raised.value).splitlines()) == 1
+    assert "the property 'x\\x1ey\\n' must be text" in str(raised.value)
+
+
 def test_unknown_variables_are_left_alone() -> None:
     env = NODE | {
         "RESTATE_ADMIN_URL": "http://x",

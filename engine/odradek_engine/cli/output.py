@@ -8,6 +8,8 @@ from typing import Any
 import click
 import msgspec
 
+from odradek_engine.printable import printable
+
 
 def plain(value: object) -> str:
     """One line of printable text for any JSON value."""
@@ -16,11 +18,7 @@ def plain(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     text = value if isinstance(value, str) else _compact_json(value)
-    return "".join(character if character.isprintable() else _escaped(character) for character in text)
-
-
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape").decode()
+    return printable(text)
 
 
 def _compact_json(value: object) -> str:

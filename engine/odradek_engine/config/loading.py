@@ -19,6 +19,7 @@ import msgspec
 
 from odradek_engine.config.schema import Config, KafkaCluster, Section
 from odradek_engine.config.values import InvalidValue, Kind, read_toml_value
+from odradek_engine.printable import printable
 
 ENVIRONMENT_PREFIX: Final = "RESTATE_"
 MAX_FILE_BYTES: Final = 1 << 20
@@ -32,6 +33,9 @@ _KAFKA_PROPERTIES: Final[Keys] = ("kafka", "properties")
 
 class ConfigError(Exception):
     """The configuration cannot be used. The text is one line that says what to do."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(printable(text))
 
 
 def load_config(path: Path | None, env: Mapping[str, str], overrides: Mapping[str, object] | None = None) -> Config:
