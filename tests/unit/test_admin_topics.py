@@ -199,6 +199,22 @@ def test_a_subscription_of_a_foreign_cluster() -> None:
     (command,) = gateway.commands
     assert isinstance(command, CreateSubscription)
     assert (command.subscription.topic_id, command.subscription.start_offsets) == ("topic-id", {0: 7, 1: 9})
+    assert command.subscription.options == {}
+    assert response.json()["options"] == {"group.id": command.subscription.id}
+
+
+@pytest.mark.parametrize(
+    ("of_cluster", "given", "shown"),
+    [({}, {"group.id": "g", "x": "y"}, {"group.id": "g", "x": "y"}), ({"group.id": "c"}, {"x": "y"}, {"x": "y"})],
+)
+def test_a_consumer_group_that_was_named(
+    of_cluster: dict[str, str], given: dict[str, str], shown: dict[str, str]
+) -> None:
+    gateway = foreign()
+    gateway.kafka_clusters["shop"] = KafkaCluster("shop", {"bootstrap.servers": "h:1"} | of_cluster, 1)
+    body = {"source": "kafka://shop/orders", "sink": SINK, "options": given}
+    response, _ = ask_admin("POST", "/subscriptions", gateway=gateway, json=body)
+    assert response.json()["options"] == shown
 
 
 @pytest.mark.parametrize(

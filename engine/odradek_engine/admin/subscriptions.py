@@ -45,6 +45,9 @@ _OF_SOURCE: Final = QueryParameter("source", TEXT, "Those of this source only.")
 _OF_SINK: Final = QueryParameter("sink", TEXT, "Those of this sink only.")
 
 
+_GROUP: Final = "group.id"
+
+
 class NewSubscription(msgspec.Struct, frozen=True):
     """From `kafka://cluster/topic` to `service://Service/handler`; `options` are the consumer's."""
 
@@ -126,11 +129,18 @@ class Subscriptions:
             "id": subscription.id,
             "source": subscription.source,
             "sink": subscription.sink,
-            "options": subscription.options,
+            "options": self._options_of(subscription),
             "status": self._gateway.reading_status(subscription.id),
             "lag": None if partitions is None else sum(each["lag"] for each in partitions),
             "partitions": partitions,
         }
+
+    def _options_of(self, subscription: Subscription) -> Mapping[str, str]:
+        """As they were given, and the consumer group that it reads as where nobody has named one."""
+        cluster = self._gateway.kafka_clusters.get(subscription.cluster)
+        if cluster is None or _GROUP in cluster.properties:
+            return subscription.options
+        return {_GROUP: subscription.id, **subscription.options}
 
     # --- making one ---
 
