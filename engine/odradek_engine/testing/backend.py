@@ -96,7 +96,7 @@ class MemoryBackend:
         self._requests = 0
         self.crashed_at: str | None = None
         try:
-            self._loop.run_until_complete(self._engine.start())
+            self.run(self._engine.start(), "the engine to start")
         except BaseException:
             self._loop.close()
             raise
