@@ -13,6 +13,7 @@ import pytest
 
 from odradek_engine.asgi import EmbeddedServer
 from odradek_engine.listening import listen
+from odradek_engine.serving import either_http
 from odradek_engine.serving.either_http import PREFACE
 from odradek_engine.serving.endpoint_server import new_server
 from odradek_engine.serving.http2_exchange import UNSENT_BYTES_MAX
@@ -176,6 +177,20 @@ def test_a_connection_that_begins_byte_by_byte() -> None:
             client.request(b"abc", last=True)
             assert (await client.next(ngh2.DataReceived)).data == b"abc"
             client.writer.close()
+
+    run(test())
+
+
+@pytest.mark.parametrize("said", [b"", PREFACE[:8]])
+def test_a_connection_that_does_not_say_enough_is_closed(said: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(either_http, "SILENT_SECONDS_MAX", 0.05)
+
+    async def test() -> None:
+        async with serving(Application(echo)) as (port, _):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(said)
+            assert await reader.read() == b""
+            writer.close()
 
     run(test())
 

@@ -12,6 +12,8 @@ from uvicorn.server import ServerState
 from odradek_engine.serving.http2_server import Http2Server
 
 PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+SILENT_SECONDS_MAX: Final = 60
+"""A new connection that says nothing, or not enough, is closed after this."""
 
 
 class EitherHttp(asyncio.Protocol):
@@ -29,6 +31,7 @@ class EitherHttp(asyncio.Protocol):
         self._app_state = app_state
         self._beginning = b""
         self._transport: asyncio.Transport
+        self._patience: asyncio.TimerHandle
         self._among = cast(set[asyncio.Protocol], server_state.connections)
         """All connections of the server: each of them is told when it stops."""
 
@@ -36,9 +39,14 @@ class EitherHttp(asyncio.Protocol):
         """There is a connection."""
         self._transport = cast(asyncio.Transport, transport)
         self._among.add(self)
+        self._patience = asyncio.get_running_loop().call_later(SILENT_SECONDS_MAX, self._transport.close)
 
     def connection_lost(self, _error: Exception | None) -> None:
         """It is gone before it said enough."""
+        self._leave()
+
+    def _leave(self) -> None:
+        self._patience.cancel()
         self._among.discard(self)
 
     def data_received(self, data: bytes) -> None:
@@ -46,7 +54,7 @@ class EitherHttp(asyncio.Protocol):
         self._beginning += data
         if len(self._beginning) < len(PREFACE) and PREFACE.startswith(self._beginning):
             return
-        self._among.discard(self)
+        self._leave()
         protocol: asyncio.Protocol
         if self._beginning.startswith(PREFACE):
             protocol = Http2Server(self._config.loaded_app, self._among, self._state.tasks)
