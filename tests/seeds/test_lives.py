@@ -49,7 +49,7 @@ class TwoLives:
 
     def starts(self, attempt: int, journal: Sequence[Entry]) -> list[str]:
         start = Start(ID, "", len(journal), {}, True, "a", 0, 0, 0)
-        self.checker.started(self.history.life_with(ID, attempt), attempt, start, journal)
+        self.checker.started(self.history.life_with(ID, attempt), start, journal, current=False)
         return self.complaints
 
     def hears(self, attempt: int) -> list[str]:

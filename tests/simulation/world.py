@@ -112,12 +112,15 @@ class World:
         word = "" if counted is not None else " void"
         self.trace.note(f"journal {number}@{record.offset}{word}", raw, lambda: _describe(raw))
 
-    def handler_started(self, start: Start, journal: Sequence[Entry], attempt: int) -> Known | None:
-        """An attempt begins. Returns whose: the life of its invocation that has come to it."""
+    def handler_started(
+        self, start: Start, journal: Sequence[Entry], attempt: int, *, heard: bool = True
+    ) -> Known | None:
+        """An attempt begins. Returns whose: the life of its invocation that came to it. `heard`: its words count."""
         known = self.history.life_with(start.id, attempt)
         self.trace.note("handler starts", start.id, lambda: f"{start.debug_id} with {len(journal)} entries")
+        current = heard and known is not None and known.status is not None and known.status.attempt == attempt
         for checker in self.checkers:
-            checker.started(known, attempt, start, journal)
+            checker.started(known, start, journal, current=current)
         return known
 
     def handler_heard(self, known: Known | None, messages: Sequence[EngineMessage]) -> None:

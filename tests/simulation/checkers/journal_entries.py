@@ -38,12 +38,12 @@ class JournalEntries(Checker):
                 self.violated(f"{hexed(event.invocation)} has two results for completion {completion}")
             ids.append(completion)
 
-    def started(self, known: Known | None, attempt: int, start: Start, journal: Sequence[Entry]) -> None:
+    def started(self, known: Known | None, start: Start, journal: Sequence[Entry], *, current: bool) -> None:
         if known is None:
             self.violated(f"{hexed(start.id)} starts, and no journal knows it")
         elif list(journal) != known.entries[: len(journal)]:
             self.violated(f"{hexed(start.id)} starts with a journal that is not the beginning of what is durable")
-        elif known.status is not None and known.status.attempt == attempt:
+        elif current:
             self._check_state(known, start)
 
     def _check_state(self, known: Known, start: Start) -> None:

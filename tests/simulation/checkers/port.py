@@ -51,8 +51,8 @@ class Checker:
     def replied(self, request: Request, invocation: bytes, outcome: AnyOutcome | StateRead) -> None:
         """A client has its answer."""
 
-    def started(self, known: Known | None, attempt: int, start: Start, journal: Sequence[Entry]) -> None:
-        """A handler starts; `known`: the life that its attempt is of."""
+    def started(self, known: Known | None, start: Start, journal: Sequence[Entry], *, current: bool) -> None:
+        """A handler starts; `known`: the life that its attempt is of, `current`: what it says will count."""
 
     def delivered(self, known: Known | None, messages: Sequence[EngineMessage]) -> None:
         """A handler gets messages."""

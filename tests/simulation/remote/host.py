@@ -17,7 +17,7 @@ from simulation.clock import MachineClock
 from simulation.endpoint import life_header
 from simulation.handlers import application
 from simulation.history import Known
-from simulation.remote.network import ATTEMPT_HEADER
+from simulation.remote.network import EXCHANGE_HEADER
 
 if TYPE_CHECKING:
     from simulation.remote.network import Exchange
@@ -31,7 +31,9 @@ class RemoteHost:
 
     def __init__(self, world: World, number: int) -> None:
         self.number = number
-        self._world = world
+        self.world = world
+        self.served: list[Exchange] = []
+        """Every request that has come, by its number."""
         self._lives = 0
         self.begin()
 
@@ -44,35 +46,36 @@ class RemoteHost:
         """A new life."""
         self._lives += 1
         self.process = Process(f"host {self.number}, life {self._lives}")
-        self._door = self.process.run(_make_door, self._world)
+        self._door = self.process.run(_make_door, self)
 
     def die(self) -> None:
         """Everything that runs here is gone; it starts again soon."""
         if self.alive:
-            self._world.trace.note(f"host {self.number} dies")
+            self.world.trace.note(f"host {self.number} dies")
             self.end()
-            self._world.network.host_died(self)
-            self._world.later(RESTART_SECONDS, self.begin)
+            self.world.network.host_died(self)
+            self.world.later(RESTART_SECONDS, self.begin)
 
     def end(self) -> None:
         """The run is over."""
-        self._world.loop.kill(self.process)
+        self.world.loop.kill(self.process)
 
     def serve(self, exchange: Exchange) -> None:
         """A request has come."""
         if self.alive:
-            answer = self._door(_scope(exchange), exchange.receive, exchange.send)
-            self.process.run(self._world.loop.create_task, answer)
+            self.served.append(exchange)
+            answer = self._door(_scope(exchange, len(self.served) - 1), exchange.receive, exchange.send)
+            self.process.run(self.world.loop.create_task, answer)
 
 
-def _make_door(world: World) -> Door:
+def _make_door(host: RemoteHost) -> Door:
     door = Door(application)
-    door._endpoint = _WatchedEndpoint(world)
+    door._endpoint = _WatchedEndpoint(host)
     return door
 
 
-def _scope(exchange: Exchange) -> dict[str, Any]:
-    headers = {**exchange.head.headers, ATTEMPT_HEADER: str(exchange.attempt)}
+def _scope(exchange: Exchange, number: int) -> dict[str, Any]:
+    headers = {**exchange.head.headers, EXCHANGE_HEADER: str(number)}
     return {
         "type": "http",
         "method": exchange.head.method,
@@ -85,10 +88,11 @@ def _scope(exchange: Exchange) -> dict[str, Any]:
 class _WatchedEndpoint(InProcessEndpoint):
     """Tells the world what handlers get."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, host: RemoteHost) -> None:
+        world = host.world
         environment = VirtualEnvironment(MachineClock(world.loop), lambda _target, _step: None)  # type: ignore[arg-type]
         super().__init__(application.services, environment)
-        self._world = world
+        self._host = host
 
     def open(
         self,
@@ -99,9 +103,10 @@ class _WatchedEndpoint(InProcessEndpoint):
         headers: Mapping[str, str] = NO_HEADERS,
     ) -> Attempt:
         """See the SDK."""
-        known = self._world.handler_started(start, journal, int(headers[ATTEMPT_HEADER]))
+        exchange = self._host.served[int(headers[EXCHANGE_HEADER])]
+        known = self._host.world.handler_started(start, journal, exchange.attempt, heard=exchange.heard)
         attempt = super().open(handler, start, journal, engine, life_header(known))
-        return _WatchedAttempt(attempt, known, self._world)  # type: ignore[return-value]
+        return _WatchedAttempt(attempt, known, self._host.world)  # type: ignore[return-value]
 
 
 class _WatchedAttempt:

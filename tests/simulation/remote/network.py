@@ -30,7 +30,7 @@ NARROW_BYTES: Final = 60
 PIECES_MAX: Final = 12
 PIECES_BYTES: Final = (1, 7, 40, 1_000, 1_000)
 GARBAGE: Final = (b"HTTP/1.1 502 Bad Gateway\r\n\r\n", bytes(24), b"\xff" * 24, b"\x04\x01\x00\x00\xff\xff\xff\xff")
-ATTEMPT_HEADER: Final = "x-simulated-attempt"
+EXCHANGE_HEADER: Final = "x-simulated-exchange"
 
 FATES: Final = (
     "no connection",
@@ -144,6 +144,11 @@ class Exchange:
         self._pieces = 0
         network.exchanges[self] = None
         self._loop.call_later(self._delay(), self._open)
+
+    @property
+    def heard(self) -> bool:
+        """Whether the node still listens to what its handler says."""
+        return not self._left and self.process.alive
 
     def _delay(self) -> float:
         return self._network.random.uniform(*self._delays)
