@@ -144,7 +144,7 @@ class StorageConfig(Section, frozen=True, kw_only=True):
     """Completed invocations beyond that go before their retention is over, the oldest first."""
     cache_size_bytes: Annotated[int, Size(MIB)] = 256 * MIB
     """RocksDB's block cache, shared by all partitions of the node."""
-    flush_interval_ms: Annotated[int, Duration(1, 10 * SECOND_MS)] = 10
+    flush_interval_ms: Annotated[int, Duration(1, 10 * SECOND_MS)] = 100
     """How often acknowledged changes are written to RocksDB in one batch."""
 
 

@@ -1,4 +1,4 @@
-"""Writes acknowledged rows of all partitions to the store: one batch every few milliseconds.
+"""Writes acknowledged rows of all partitions to the store: one batch every so often, or when many rows wait.
 
 A batch holds, for each partition in it, its rows and the journal position that they reach: after a crash the tables
 stand at that position, whole.
@@ -14,8 +14,8 @@ from odradek_engine.partition.overlay import Pending
 from odradek_engine.replica.position import Position, position_change
 from odradek_engine.store.port import Change, Store, StoreError
 
-FLUSH_ROWS_MAX: Final = 5_000
-"""So many rows are not kept waiting for the interval: a write of them stops the loop for about 20 ms."""
+FLUSH_ROWS_MAX: Final = 2_000
+"""So many rows are not kept waiting for the interval: a write of them stops the loop for about 8 ms."""
 
 
 class Flushable(Protocol):
