@@ -241,7 +241,8 @@ def _config(plan: Plan) -> Config:
                 concurrent_invocations_limit=setting.slots,
             ),
         ),
-        storage=StorageConfig(retained_size_per_partition_bytes=setting.retained_bytes),
+        # Often, so that many crashes fall between two writes.
+        storage=StorageConfig(retained_size_per_partition_bytes=setting.retained_bytes, flush_interval_ms=10),
     )
 
 
