@@ -76,8 +76,13 @@ class Operator:
             deployment = node.schema.deployments.get(name)
             if deployment is None or row.status.protocol_version <= deployment.max_protocol_version:
                 continue
-            if not deployment.in_process and self._once("deployment", deployment.id):
+            if not deployment.in_process and not self._moves(deployment.id):
                 self._deploy("move", deployment.id, host_of(deployment))
+
+    def _moves(self, deployment: str) -> bool:
+        """Whether it is being moved. Done once is not for good: a client may still ask for what it was before."""
+        asked = [client.request for client in self._world.clients.waiting]
+        return any(one.kind == "move" and one.body["id"] == deployment for one in asked)
 
     def _deploy(self, kind: str, deployment: str, host: int) -> None:
         self._next += 1
