@@ -76,11 +76,6 @@ class Http2Exchange:
 
     # --- the connection's side --------------------------------------------------------------------
 
-    @property
-    def held(self) -> bool:
-        """Whether the application waits in `send`."""
-        return self._writer is not None and not self._writer.done()
-
     def feed(self, data: bytes, *, last: bool) -> None:
         """A part of the request's body."""
         if data:

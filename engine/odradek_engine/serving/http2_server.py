@@ -47,6 +47,8 @@ class Http2Server(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport
         self._exchanges: dict[int, Http2Exchange] = {}
+        self._full: set[int] = set()
+        """Streams with much unsent, whose applications wait."""
         self._flush_scheduled = False
         self._writing_paused = False
         self._addresses: dict[str, Any] = {}
@@ -84,6 +86,7 @@ class Http2Server(asyncio.Protocol):
         self._among.discard(self)
         exchanges = list(self._exchanges.values())
         self._exchanges.clear()
+        self._full.clear()
         for exchange in exchanges:
             exchange.lose()
 
@@ -113,9 +116,9 @@ class Http2Server(asyncio.Protocol):
         output = self._http.data_to_send()
         if output:
             self._transport.write(output)
-        for number, exchange in self._exchanges.items():
-            if exchange.held and self._http.queued_body_size(number) <= UNSENT_BYTES_MAX // 2:
-                exchange.go_on()
+        for number in [one for one in self._full if self._http.queued_body_size(one) <= UNSENT_BYTES_MAX // 2]:
+            self._full.discard(number)
+            self._exchanges[number].go_on()
         if not (self._http.want_read or self._http.want_write):
             self._transport.close()
 
@@ -132,7 +135,10 @@ class Http2Server(asyncio.Protocol):
         with suppress(ngh2.NGH2Error):
             self._http.send_data(number, data, end_stream=last)
             self._flush_soon()
-        return self._http.queued_body_size(number)
+        queued = self._http.queued_body_size(number)
+        if queued > UNSENT_BYTES_MAX and number in self._exchanges:
+            self._full.add(number)
+        return queued
 
     def consumed(self, number: int, count: int) -> None:
         """See `ResponseSide`."""
@@ -178,6 +184,7 @@ class Http2Server(asyncio.Protocol):
 
     def _closed(self, event: ngh2.StreamClosed) -> None:
         exchange = self._exchanges.pop(event.stream_id, None)
+        self._full.discard(event.stream_id)
         if exchange is not None:
             unread = exchange.lose()
             if unread:
