@@ -73,15 +73,21 @@ class OneStep:
         await exchange.end()
 
 
+def begin_all(node: LiveNode, name: str, one_step: OneStep) -> tuple[list[str], Any]:
+    """The invocations, all of them under way on one connection; and that connection."""
+    invocations = [node.send(name, "h", number) for number in range(ATTEMPTS)]
+    wait_until(lambda: len(one_step.holding) == ATTEMPTS, "every attempt is under way")
+    (connection,) = {exchange.connection for exchange in one_step.holding}
+    return invocations, connection
+
+
 def test_goaway_fails_no_attempt_and_new_ones_take_a_new_connection(node: LiveNode) -> None:
     deployment, one_step = ScriptedDeployment(service("Goaway", "h")), OneStep()
     deployment.handle = one_step
     endpoint = FakeEndpoint(deployment)
     with endpoint_thread(endpoint) as url:
         register(node, url)
-        invocations = [node.send("Goaway", "h", number) for number in range(ATTEMPTS)]
-        wait_until(lambda: len(one_step.holding) == ATTEMPTS, "every attempt is under way")
-        (old,) = {exchange.connection for exchange in one_step.holding}
+        invocations, old = begin_all(node, "Goaway", one_step)
         endpoint.in_its_loop(lambda: old.say_goaway(max(each.number for each in one_step.holding)))
         deployment.handle = answer_with_input
         assert [node.call("Goaway", "h", number) for number in range(5)] == list(range(5))
@@ -99,9 +105,7 @@ def test_a_connection_that_answers_no_ping_is_left_and_its_attempts_go_on(node: 
     endpoint = FakeEndpoint(deployment)
     with endpoint_thread(endpoint) as url:
         register(node, url)
-        invocations = [node.send("Mute", "h", number) for number in range(ATTEMPTS)]
-        wait_until(lambda: len(one_step.holding) == ATTEMPTS, "every attempt is under way")
-        (mute,) = {exchange.connection for exchange in one_step.holding}
+        invocations, mute = begin_all(node, "Mute", one_step)
         mute.mute = True
         assert [node.attach(each) for each in invocations] == list(range(ATTEMPTS))
         assert failures(node, invocations) == ["RT0010"] * ATTEMPTS

@@ -32,6 +32,19 @@ class Asker:
         self.told.append(outcome)
 
 
+async def leave_before_it_is_durable(log: HandLog, node: PartitionNode) -> weakref.ref[Asker]:
+    """An asker whose question and leave are in a record that the log still holds."""
+    await node.lead()
+    log.held = True
+    invocation = node.world.invocation(add())
+    leaving = Asker()
+    node.processor.submit(c.Invoke(invocation, INPUT, wait=True), leaving)
+    await node.under_way(1)
+    node.processor.submit_inner(c.Detach(invocation.id), leaving)
+    await until(lambda: not node.processor.queue)
+    return weakref.ref(leaving)
+
+
 class TestWhoHasLeft:
     @pytest.mark.parametrize("ask", [c.Attach, c.ReadOutput])
     def test_is_not_kept_while_the_invocation_goes_on(self, ask: Callable[[bytes], c.AnyCommand]) -> None:
@@ -58,16 +71,7 @@ class TestWhoHasLeft:
         async def test() -> None:
             log = HandLog()
             node = PartitionNode(log)
-            await node.lead()
-            log.held = True
-            invocation = node.world.invocation(add())
-            leaving = Asker()
-            left = weakref.ref(leaving)
-            node.processor.submit(c.Invoke(invocation, INPUT, wait=True), leaving)
-            await node.under_way(1)
-            node.processor.submit_inner(c.Detach(invocation.id), leaving)
-            del leaving
-            await until(lambda: not node.processor.queue)
+            left = await leave_before_it_is_durable(log, node)
             log.writer.acknowledge()
             await until(lambda: node.handlers.all)
             assert left() is None
@@ -79,16 +83,7 @@ class TestWhoHasLeft:
         async def test() -> None:
             log = HandLog()
             node = PartitionNode(log)
-            await node.lead()
-            log.held = True
-            invocation = node.world.invocation(add())
-            leaving = Asker()
-            left = weakref.ref(leaving)
-            node.processor.submit(c.Invoke(invocation, INPUT, wait=True), leaving)
-            await node.under_way(1)
-            node.processor.submit_inner(c.Detach(invocation.id), leaving)
-            del leaving
-            await until(lambda: not node.processor.queue)
+            left = await leave_before_it_is_durable(log, node)
             await node.lead_again(written)
             await until(lambda: node.handlers.all and node.processor.idle)
             assert left() is None
